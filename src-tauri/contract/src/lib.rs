@@ -1,0 +1,213 @@
+//! What the UI and every host agree on: the list of commands, the events, the one error.
+//!
+//! In: requests as JSON text. Out: replies, events and [`ApiError`]s as JSON text. [`Commands`] is implemented once, in
+//! `app`; [`Client`] calls it through a [`Transport`], of which `ui` has two. Never: I/O, an opinion on how a command
+//! is carried out, or a dependency that does not build for wasm32.
+//!
+//! [`commands!`](self) below is the only place where a command is declared: one without a body in `app` does not
+//! compile, and the stub that `ui` calls is made from the same line.
+
+mod error;
+mod event;
+mod requests;
+mod views;
+
+use std::future::Future;
+
+pub use error::{ApiError, ErrorCode};
+pub use event::{CallProgress, Event, EventBody, LiveCall, LiveDelta, LiveStep};
+pub use requests::{
+    BatchRequest, CallDecision, ContinueRequest, DecideRequest, Empty, EndpointProbe, EndpointSave, ElicitationReply,
+    IdRequest, ImportFile, ImportKnown, ImportRequest, KeyChange, MediaRequest, ModelRequest, NameValue, OutputRequest,
+    Remember, RunRequest, ServerDraft, SetSetting, SettingRequest, TextRequest, ToolSwitch, TraceIds, TraceOrder,
+    TraceQuery,
+};
+pub use views::{
+    ExportReport, ImportRefusal, ImportReport, ImportedTrace, KnownConfig, Media, OutputView, ParsedServers, RunOverview,
+    RunStarted, RunView, ServerEntry, SettingValue, ToolLoad, ToolLoadLevel, TracePage, VaultMode, WorkspaceInfo,
+};
+use tw_artifact::{DoctorReport, EndpointConfig, ModelInfo, ServeLine, Trace};
+
+/// Carries one call to a host: the name of a command and its request as JSON; back come the reply or an [`ApiError`],
+/// as JSON both.
+pub trait Transport {
+    /// Sends one call.
+    fn call(&self, command: &'static str, payload: String) -> impl Future<Output = Result<String, ApiError>>;
+}
+
+macro_rules! commands {
+    ($( $(#[$doc:meta])* $name:ident($request:ty) -> $reply:ty; )*) => {
+        /// The commands, as a host carries them out.
+        pub trait Commands: Sync {
+            $( $(#[$doc])* fn $name(&self, request: $request) -> impl Future<Output = Result<$reply, ApiError>> + Send; )*
+        }
+
+        /// The names of all commands, in the order of their declaration.
+        pub const COMMAND_NAMES: &[&str] = &[$(stringify!($name)),*];
+
+        /// Reads `payload` as the request of `command`, carries it out, and writes the reply.
+        ///
+        /// # Errors
+        /// The command's own error, or `invalid` for an unknown command or a request that cannot be read.
+        pub async fn dispatch<C: Commands>(commands: &C, command: &str, payload: &str) -> Result<String, ApiError> {
+            match command {
+                $( stringify!($name) => {
+                    let request: $request = read(command, payload)?;
+                    write(&Box::pin(commands.$name(request)).await?)
+                } )*
+                _ => Err(ApiError::invalid(format!("There is no command \"{command}\"."))),
+            }
+        }
+
+        /// The commands, as a caller sees them.
+        #[derive(Clone, Debug)]
+        pub struct Client<T>(pub T);
+
+        impl<T: Transport> Client<T> {
+            $( $(#[$doc])*
+            ///
+            /// # Errors
+            /// The host's error, or that it cannot be reached.
+            pub async fn $name(&self, request: $request) -> Result<$reply, ApiError> {
+                let reply = self.0.call(stringify!($name), write(&request)?).await?;
+                read(stringify!($name), &reply)
+            } )*
+        }
+    };
+}
+
+commands! {
+    /// The workspace, the version, where secrets are kept.
+    workspace_info(Empty) -> WorkspaceInfo;
+    /// One setting of the window (theme, panes ...), `null` when it was never set.
+    setting_get(SettingRequest) -> SettingValue;
+    /// Keeps one setting of the window.
+    setting_set(SetSetting) -> Empty;
+
+    /// All endpoints, in the order in which they were added.
+    endpoint_list(Empty) -> Vec<EndpointConfig>;
+    /// Adds or changes an endpoint. An empty id makes a new one.
+    endpoint_save(EndpointSave) -> EndpointConfig;
+    /// Removes an endpoint and its key.
+    endpoint_delete(IdRequest) -> Empty;
+    /// What an endpoint offers, also before it is saved.
+    endpoint_models(EndpointProbe) -> Vec<ModelInfo>;
+    /// Probes an endpoint with one model and one tool.
+    endpoint_doctor(EndpointProbe) -> DoctorReport;
+    /// The lines that start vLLM for a model.
+    serve_line(ModelRequest) -> ServeLine;
+
+    /// All MCP servers and how they are doing.
+    server_list(Empty) -> Vec<ServerEntry>;
+    /// Adds or changes a server. An empty id makes a new one; a value that is `None` keeps what the vault has.
+    server_save(ServerDraft) -> ServerEntry;
+    /// Stops and removes a server and its secrets.
+    server_delete(IdRequest) -> Empty;
+    /// Starts a server of its own for the window: its tools are listed from it. Returns when it runs or failed.
+    server_start(IdRequest) -> ServerEntry;
+    /// Stops it.
+    server_stop(IdRequest) -> ServerEntry;
+    /// Stops and starts it.
+    server_restart(IdRequest) -> ServerEntry;
+    /// Switches a tool on or off.
+    tool_switch(ToolSwitch) -> ServerEntry;
+    /// Reads `mcpServers` JSON and says what it understood; saves nothing.
+    server_parse(TextRequest) -> ParsedServers;
+    /// Configuration files of other programs on this machine.
+    server_known(Empty) -> Vec<KnownConfig>;
+    /// Adds servers from one of those files.
+    server_import(ImportKnown) -> Vec<ServerEntry>;
+
+    /// Starts one run, or queues many.
+    run_start(RunRequest) -> RunStarted;
+    /// Stops a run at once, also in the middle of a tool call.
+    run_stop(IdRequest) -> Empty;
+    /// Stops every run of a queue, also those that wait.
+    batch_stop(BatchRequest) -> Empty;
+    /// Goes on with a run: with a follow-up message, or where it was interrupted.
+    run_continue(ContinueRequest) -> Empty;
+    /// Decides about a call that waits.
+    run_decide(DecideRequest) -> Empty;
+    /// Answers a server's question.
+    elicitation_reply(ElicitationReply) -> Empty;
+    /// A run as it stands now, with the sequence number from which its events go on.
+    run_view(IdRequest) -> RunView;
+    /// All runs that are not over.
+    run_active(Empty) -> Vec<RunOverview>;
+
+    /// Traces by search and filter.
+    trace_list(TraceQuery) -> TracePage;
+    /// One trace.
+    trace_get(IdRequest) -> Trace;
+    /// The whole output of a call.
+    trace_output(OutputRequest) -> OutputView;
+    /// One image of an output.
+    trace_media(MediaRequest) -> Media;
+    /// The trace in the workshop form, as text.
+    trace_text(IdRequest) -> ImportFile;
+    /// Writes traces in the workshop form into the workspace's `exports` folder.
+    trace_export(TraceIds) -> ExportReport;
+    /// Reads workshop traces.
+    trace_import(ImportRequest) -> ImportReport;
+    /// Removes traces for good.
+    trace_delete(TraceIds) -> Empty;
+}
+
+fn read<T: serde::de::DeserializeOwned>(command: &str, payload: &str) -> Result<T, ApiError> {
+    serde_json::from_str(payload)
+        .map_err(|error| ApiError::invalid(format!("The data of \"{command}\" cannot be read: {error}.")))
+}
+
+fn write<T: serde::Serialize>(value: &T) -> Result<String, ApiError> {
+    serde_json::to_string(value)
+        .map_err(|error| ApiError::new(ErrorCode::Internal, format!("The data cannot be written: {error}.")))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn every_command_is_declared_once() {
+        let mut names = COMMAND_NAMES.to_vec();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), COMMAND_NAMES.len());
+    }
+
+    #[test]
+    fn events_are_read_as_they_were_written() {
+        let event = Event {
+            topic: Event::run_topic("t1"),
+            seq: 7,
+            body: EventBody::Deltas {
+                trace_id: "t1".to_owned(),
+                step: 1,
+                deltas: vec![
+                    LiveDelta::Reasoning("a".to_owned()),
+                    LiveDelta::CallArguments { index: 0, text: "{".to_owned() },
+                ],
+            },
+        };
+        let text = serde_json::to_string(&event).unwrap();
+        assert_eq!(serde_json::from_str::<Event>(&text).unwrap(), event);
+    }
+
+    #[test]
+    fn live_deltas_build_the_step_they_describe() {
+        let mut live = LiveStep::new(1, 0);
+        for delta in [
+            LiveDelta::Reasoning("th".to_owned()),
+            LiveDelta::Reasoning("ink".to_owned()),
+            LiveDelta::CallStart { index: 1, name: "b".to_owned() },
+            LiveDelta::CallStart { index: 0, name: "a".to_owned() },
+            LiveDelta::CallArguments { index: 1, text: "{}".to_owned() },
+        ] {
+            live.apply(&delta);
+        }
+        assert_eq!(live.reasoning, "think");
+        assert_eq!(live.calls.iter().map(|call| call.name.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+        assert_eq!(live.calls[1].arguments, "{}");
+    }
+}

@@ -1,0 +1,76 @@
+//! `cargo xtask bench NAME`: starts the bench of that name; what it measures is its own affair.
+
+use std::fs;
+
+use anyhow::Result;
+
+use crate::child;
+use crate::house::House;
+use crate::need::For;
+use crate::node;
+use crate::say::{self, Stop};
+use crate::setup;
+use crate::testing;
+use crate::ui::{self, Profile};
+
+/// The benches there are: one file each in tests/bench.
+fn names(house: &House) -> Vec<String> {
+    let mut names: Vec<String> = fs::read_dir(house.root().join("tests/bench"))
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| entry.path().file_stem()?.to_str().map(str::to_owned))
+        .collect();
+    names.sort();
+    names
+}
+
+/// Builds and runs the binary `bench-NAME` of the test crate. With `--json` among `bench_args` the last line of its
+/// stdout is one JSON object.
+pub(crate) fn run(house: &House, name: &str, release: bool, bench_args: &[String]) -> Result<()> {
+    let known = names(house);
+    if !known.iter().any(|bench| bench == name) {
+        return Err(Stop::new(
+            format!("There is no bench `{name}`."),
+            format!("There are: {}", known.join(", ")),
+        )
+        .into());
+    }
+    setup::prepare(For::Tests)?;
+    let tools = node::test_tools(house)?;
+    ui::build(
+        house,
+        if release {
+            Profile::Release
+        } else {
+            Profile::Dev
+        },
+    )?;
+    let profile_folder = if release { "release" } else { "debug" };
+
+    let step = say::step("Building the app and the bench");
+    let mut build = child::cargo();
+    let binary = format!("bench-{name}");
+    build.current_dir(house.root()).args([
+        "build",
+        "--package",
+        "tracewright",
+        "--package",
+        "tw-cli",
+        "--package",
+        "tw-tests",
+    ]);
+    build
+        .args(["--bin", "tracewright", "--bin", "tw", "--bin", &binary])
+        .stdout(std::io::stderr());
+    if release {
+        build.arg("--release");
+    }
+    child::run(&mut build, "Building the bench")?;
+    step.done();
+
+    let mut bench = std::process::Command::new(house.binary(profile_folder, &binary));
+    bench.current_dir(house.root()).args(bench_args);
+    testing::equip(&mut bench, house, profile_folder, &tools);
+    child::run(&mut bench, "The bench")
+}
