@@ -1,1 +1,1 @@
-//! stub
+//! Holds no code: the package exists for its tests and benches.

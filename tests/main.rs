@@ -1,1 +1,6 @@
-//! stub
+//! Tests over the whole app: one binary, a module per subject.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod shell;
+mod tidy;

@@ -1,2 +1,15 @@
-//! stub
-fn main() {}
+//! The window's contents: what a person sees and does.
+//!
+//! In: replies and events of a host through `backend`, and what the person types, clicks and drops. Out: commands to the
+//! same host. Never: a call to the host from anywhere but `backend`, text of a trace taken for markup, or a secret kept.
+
+mod app;
+mod backend;
+mod components;
+mod pages;
+mod state;
+
+fn main() {
+    console_error_panic_hook::set_once();
+    app::mount();
+}

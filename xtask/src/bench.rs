@@ -30,22 +30,13 @@ fn names(house: &House) -> Vec<String> {
 pub(crate) fn run(house: &House, name: &str, release: bool, bench_args: &[String]) -> Result<()> {
     let known = names(house);
     if !known.iter().any(|bench| bench == name) {
-        return Err(Stop::new(
-            format!("There is no bench `{name}`."),
-            format!("There are: {}", known.join(", ")),
-        )
-        .into());
+        return Err(
+            Stop::new(format!("There is no bench `{name}`."), format!("There are: {}", known.join(", "))).into()
+        );
     }
     setup::prepare(For::Tests)?;
     let tools = node::test_tools(house)?;
-    ui::build(
-        house,
-        if release {
-            Profile::Release
-        } else {
-            Profile::Dev
-        },
-    )?;
+    ui::build(house, if release { Profile::Release } else { Profile::Dev })?;
     let profile_folder = if release { "release" } else { "debug" };
 
     let step = say::step("Building the app and the bench");
@@ -60,9 +51,7 @@ pub(crate) fn run(house: &House, name: &str, release: bool, bench_args: &[String
         "--package",
         "tw-tests",
     ]);
-    build
-        .args(["--bin", "tracewright", "--bin", "tw", "--bin", &binary])
-        .stdout(std::io::stderr());
+    build.args(["--bin", "tracewright", "--bin", "tw", "--bin", &binary]).stdout(std::io::stderr());
     if release {
         build.arg("--release");
     }

@@ -47,10 +47,7 @@ fn is_about_the_running_package(name: &str) -> bool {
     name.starts_with("CARGO_PKG_")
         || name.starts_with("CARGO_MANIFEST_")
         || name.starts_with("CARGO_BIN_EXE_")
-        || matches!(
-            name,
-            "CARGO_BIN_NAME" | "CARGO_CRATE_NAME" | "CARGO_PRIMARY_PACKAGE" | "CARGO_TARGET_TMPDIR"
-        )
+        || matches!(name, "CARGO_BIN_NAME" | "CARGO_CRATE_NAME" | "CARGO_PRIMARY_PACKAGE" | "CARGO_TARGET_TMPDIR")
 }
 
 /// Runs a child to its end with the person's own stdout and stderr.
@@ -58,18 +55,13 @@ fn is_about_the_running_package(name: &str) -> bool {
 /// # Errors
 /// When it cannot be started, or ends with another status than 0; `doing` names the work in the message.
 pub(crate) fn run(command: &mut Command, doing: &str) -> Result<()> {
-    let status = command
-        .status()
-        .with_context(|| not_started(command, doing))?;
+    let status = command.status().with_context(|| not_started(command, doing))?;
     if status.success() {
         return Ok(());
     }
     Err(Stop::new(
         format!("{doing} failed ({status})."),
-        format!(
-            "The lines above say why. To see it alone, type:\n    {}",
-            shown(command)
-        ),
+        format!("The lines above say why. To see it alone, type:\n    {}", shown(command)),
     )
     .into())
 }
@@ -79,13 +71,7 @@ pub(crate) fn run(command: &mut Command, doing: &str) -> Result<()> {
 /// # Errors
 /// When it cannot be started or fails; its stderr is in the message.
 pub(crate) fn read(command: &mut Command, doing: &str) -> Result<String> {
-    let Output {
-        status,
-        stdout,
-        stderr,
-    } = command
-        .output()
-        .with_context(|| not_started(command, doing))?;
+    let Output { status, stdout, stderr } = command.output().with_context(|| not_started(command, doing))?;
     if status.success() {
         return Ok(String::from_utf8_lossy(&stdout).trim().to_owned());
     }
@@ -102,27 +88,21 @@ pub(crate) fn works(command: &mut Command) -> bool {
 pub(crate) fn on_path(names: &[&str]) -> Option<PathBuf> {
     let path = env::var_os("PATH")?;
     names.iter().find_map(|name| {
-        let endings: &[&str] = if cfg!(windows) {
-            &[".exe", ".cmd", ".bat"]
-        } else {
-            &[""]
-        };
+        let endings: &[&str] = if cfg!(windows) { &[".exe", ".cmd", ".bat"] } else { &[""] };
         env::split_paths(&path).find_map(|folder| {
-            endings
-                .iter()
-                .map(|ending| folder.join(format!("{name}{ending}")))
-                .find(|file| file.is_file())
+            endings.iter().map(|ending| folder.join(format!("{name}{ending}"))).find(|file| file.is_file())
         })
     })
 }
 
-/// The command as a person would type it, without its environment.
+/// The command as a person would type it: with what was set for it, but for the long PATH.
 pub(crate) fn shown(command: &Command) -> String {
-    std::iter::once(command.get_program())
-        .chain(command.get_args())
-        .map(quoted)
-        .collect::<Vec<_>>()
-        .join(" ")
+    let set = command
+        .get_envs()
+        .filter(|(name, _)| *name != "PATH")
+        .filter_map(|(name, value)| Some(format!("{}={}", name.to_string_lossy(), quoted(value?))));
+    let words = std::iter::once(command.get_program()).chain(command.get_args()).map(quoted);
+    set.chain(words).collect::<Vec<_>>().join(" ")
 }
 
 fn quoted(word: &OsStr) -> String {
@@ -145,22 +125,12 @@ mod tests {
 
     #[test]
     fn what_cargo_told_xtask_about_itself_is_not_handed_on_but_the_users_settings_are() {
-        for dropped in [
-            "CARGO_PKG_NAME",
-            "CARGO_MANIFEST_DIR",
-            "CARGO_MANIFEST_PATH",
-            "CARGO_BIN_NAME",
-            "CARGO_PRIMARY_PACKAGE",
-        ] {
+        for dropped in
+            ["CARGO_PKG_NAME", "CARGO_MANIFEST_DIR", "CARGO_MANIFEST_PATH", "CARGO_BIN_NAME", "CARGO_PRIMARY_PACKAGE"]
+        {
             assert!(is_about_the_running_package(dropped), "{dropped}");
         }
-        for kept in [
-            "CARGO_HOME",
-            "CARGO_TERM_COLOR",
-            "CARGO_NET_OFFLINE",
-            "CARGO_INCREMENTAL",
-            "CARGO_BUILD_JOBS",
-        ] {
+        for kept in ["CARGO_HOME", "CARGO_TERM_COLOR", "CARGO_NET_OFFLINE", "CARGO_INCREMENTAL", "CARGO_BUILD_JOBS"] {
             assert!(!is_about_the_running_package(kept), "{kept}");
         }
     }
@@ -168,18 +138,10 @@ mod tests {
     #[test]
     fn a_build_with_another_compiler_does_not_inherit_flags_or_folders() {
         let command = cargo_apart();
-        let removed: Vec<_> = command
-            .get_envs()
-            .filter(|(_, value)| value.is_none())
-            .map(|(name, _)| name.to_owned())
-            .collect();
-        for name in [
-            "RUSTFLAGS",
-            "CARGO_ENCODED_RUSTFLAGS",
-            "CARGO_TARGET_DIR",
-            "RUSTC_WRAPPER",
-            "CARGO_BUILD_TARGET",
-        ] {
+        let removed: Vec<_> =
+            command.get_envs().filter(|(_, value)| value.is_none()).map(|(name, _)| name.to_owned()).collect();
+        for name in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_TARGET_DIR", "RUSTC_WRAPPER", "CARGO_BUILD_TARGET"]
+        {
             assert!(removed.iter().any(|gone| gone == name), "{name}");
         }
     }
@@ -188,19 +150,15 @@ mod tests {
     fn a_shown_command_can_be_pasted() {
         let mut command = Command::new("npm");
         command.args(["install", "two words", "it's", "@scope/name@1.2"]);
-        assert_eq!(
-            shown(&command),
-            r"npm install 'two words' 'it'\''s' @scope/name@1.2"
-        );
+        assert_eq!(shown(&command), r"npm install 'two words' 'it'\''s' @scope/name@1.2");
+        command.env("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "1").env("PATH", "/a:/b").env_remove("RUSTC");
+        assert!(shown(&command).starts_with("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm install "));
     }
 
     #[test]
     fn a_child_that_fails_is_reported_with_what_it_was_doing() {
-        let error = run(
-            &mut Command::new("definitely-not-a-program-here"),
-            "Counting stars",
-        )
-        .map_err(|error| error.to_string());
+        let error = run(&mut Command::new("definitely-not-a-program-here"), "Counting stars")
+            .map_err(|error| error.to_string());
         assert!(error.is_err_and(|text| text.starts_with("Counting stars could not start")));
     }
 }

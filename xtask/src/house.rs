@@ -17,15 +17,19 @@ pub(crate) struct House {
 impl House {
     /// Finds the repository from where xtask was compiled, or, if that was moved, from the current folder.
     pub(crate) fn find() -> Result<Self> {
-        let compiled_at = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .parent()
-            .map(Path::to_path_buf);
+        let compiled_at = Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_path_buf);
         let here = env::current_dir()?;
-        let root = compiled_at.into_iter().chain(here.ancestors().map(Path::to_path_buf)).find(|folder| is_root(folder)).ok_or_else(
-            || Stop::new("This is not a Tracewright checkout: no folder above holds tauri.conf.json and xtask/.", "Go to the checkout and try again."),
-        )?;
-        let target = env::var_os("CARGO_TARGET_DIR")
-            .map_or_else(|| root.join("target"), |set| here.join(set));
+        let root = compiled_at
+            .into_iter()
+            .chain(here.ancestors().map(Path::to_path_buf))
+            .find(|folder| is_root(folder))
+            .ok_or_else(|| {
+                Stop::new(
+                    "This is not a Tracewright checkout: no folder above holds tauri.conf.json and xtask/.",
+                    "Go to the checkout and try again.",
+                )
+            })?;
+        let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |set| here.join(set));
         Ok(Self { root, target })
     }
 
@@ -36,9 +40,7 @@ impl House {
 
     /// Where cargo puts what it builds natively in the given profile folder (`debug`, `release`).
     pub(crate) fn binary(&self, profile_folder: &str, name: &str) -> PathBuf {
-        self.target
-            .join(profile_folder)
-            .join(format!("{name}{}", env::consts::EXE_SUFFIX))
+        self.target.join(profile_folder).join(format!("{name}{}", env::consts::EXE_SUFFIX))
     }
 
     /// The UI's own target folder: two compilers must not share one.
@@ -58,17 +60,8 @@ fn is_root(folder: &Path) -> bool {
 
 /// The user's cache folder of this project: kept between clones.
 pub(crate) fn cache() -> Result<PathBuf> {
-    cache_from(|name| {
-        env::var_os(name)
-            .filter(|value| !value.is_empty())
-            .map(PathBuf::from)
-    })
-    .ok_or_else(|| {
-        Stop::new(
-            "Neither HOME nor a cache folder is set.",
-            "Set HOME, or XDG_CACHE_HOME on Linux.",
-        )
-        .into()
+    cache_from(|name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)).ok_or_else(|| {
+        Stop::new("Neither HOME nor a cache folder is set.", "Set HOME, or XDG_CACHE_HOME on Linux.").into()
     })
 }
 
@@ -80,9 +73,7 @@ fn cache_from(env: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
         home().map(|home| home.join("Library/Caches"))
     } else {
         // The XDG rule: a relative path counts as unset.
-        env("XDG_CACHE_HOME")
-            .filter(|set| set.is_absolute())
-            .or_else(|| home().map(|home| home.join(".cache")))
+        env("XDG_CACHE_HOME").filter(|set| set.is_absolute()).or_else(|| home().map(|home| home.join(".cache")))
     };
     base.map(|base| base.join("tracewright"))
 }
@@ -101,18 +92,9 @@ mod tests {
                 _ => None,
             }
         };
-        assert_eq!(
-            cache_from(set(Some("/var/c"))),
-            Some(PathBuf::from("/var/c/tracewright"))
-        );
-        assert_eq!(
-            cache_from(set(Some("relative"))),
-            Some(PathBuf::from("/home/ada/.cache/tracewright"))
-        );
-        assert_eq!(
-            cache_from(set(None)),
-            Some(PathBuf::from("/home/ada/.cache/tracewright"))
-        );
+        assert_eq!(cache_from(set(Some("/var/c"))), Some(PathBuf::from("/var/c/tracewright")));
+        assert_eq!(cache_from(set(Some("relative"))), Some(PathBuf::from("/home/ada/.cache/tracewright")));
+        assert_eq!(cache_from(set(None)), Some(PathBuf::from("/home/ada/.cache/tracewright")));
         assert_eq!(cache_from(|_| None), None);
     }
 }

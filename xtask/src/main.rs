@@ -29,11 +29,7 @@ use crate::ui::Profile;
 
 /// What the person typed.
 #[derive(Debug, Parser)]
-#[command(
-    name = "cargo xtask",
-    about = "Sets up what is missing, then does it",
-    disable_help_subcommand = true
-)]
+#[command(name = "cargo xtask", about = "Sets up what is missing, then does it", disable_help_subcommand = true)]
 struct Args {
     #[command(subcommand)]
     task: Task,
@@ -93,21 +89,10 @@ fn main() -> ExitCode {
         Task::Run { release, app_args } => window::run(&house, release, &app_args),
         Task::Test { cargo_args } => testing::test(&house, &cargo_args),
         Task::Ci { checks_only } => checks::ci(&house, checks_only),
-        Task::Bench {
-            name,
-            release,
-            bench_args,
-        } => bench::run(&house, &name, release, &bench_args),
+        Task::Bench { name, release, bench_args } => bench::run(&house, &name, release, &bench_args),
         Task::Ui { release } => {
             setup::prepare(need::For::Ui)?;
-            ui::build(
-                &house,
-                if release {
-                    Profile::Release
-                } else {
-                    Profile::Dev
-                },
-            )
+            ui::build(&house, if release { Profile::Release } else { Profile::Dev })
         }
         Task::Setup { tests } => setup::all(&house, tests),
     });

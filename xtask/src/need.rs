@@ -36,45 +36,21 @@ pub(crate) struct Need {
 }
 
 /// Programs that open pages, in the order in which the tests take them.
-pub(crate) const CHROMIUM: &[&str] = &[
-    "chromium",
-    "chromium-browser",
-    "google-chrome-stable",
-    "google-chrome",
-];
+pub(crate) const CHROMIUM: &[&str] = &["chromium", "chromium-browser", "google-chrome-stable", "google-chrome"];
 
 const fn packages(from: For, debian: &'static [&'static str]) -> Need {
-    Need {
-        from,
-        only_for_apt_std: false,
-        sign: Sign::Packages,
-        debian,
-        ubuntu: None,
-    }
+    Need { from, only_for_apt_std: false, sign: Sign::Packages, debian, ubuntu: None }
 }
 
-const fn program(
-    from: For,
-    programs: &'static [&'static str],
-    debian: &'static [&'static str],
-) -> Need {
-    Need {
-        from,
-        only_for_apt_std: false,
-        sign: Sign::Programs(programs),
-        debian,
-        ubuntu: None,
-    }
+const fn program(from: For, programs: &'static [&'static str], debian: &'static [&'static str]) -> Need {
+    Need { from, only_for_apt_std: false, sign: Sign::Programs(programs), debian, ubuntu: None }
 }
 
 /// Everything, in the order in which it is installed.
 pub(crate) const NEEDS: &[Need] = &[
     // A C compiler and linker: SQLite and the TLS library are C.
     program(For::Ui, &["cc"], &["build-essential"]),
-    Need {
-        only_for_apt_std: true,
-        ..packages(For::Ui, &["rustc-web", "rust-web-src"])
-    },
+    Need { only_for_apt_std: true, ..packages(For::Ui, &["rustc-web", "rust-web-src"]) },
     program(For::Window, &["pkg-config", "pkgconf"], &["pkg-config"]),
     packages(For::Window, &["libwebkit2gtk-4.1-dev"]),
     // The tests' window: a display, its driver, a bus and a keyring of its own.
@@ -84,14 +60,8 @@ pub(crate) const NEEDS: &[Need] = &[
     program(For::Tests, &["gnome-keyring-daemon"], &["gnome-keyring"]),
     packages(For::Tests, &["fonts-dejavu-core"]),
     // The tests' browser and MCP servers.
-    Need {
-        ubuntu: Some(&["chromium-browser"]),
-        ..program(For::Tests, CHROMIUM, &["chromium"])
-    },
-    Need {
-        ubuntu: Some(&["chromium-chromedriver"]),
-        ..program(For::Tests, &["chromedriver"], &["chromium-driver"])
-    },
+    Need { ubuntu: Some(&["chromium-browser"]), ..program(For::Tests, CHROMIUM, &["chromium"]) },
+    Need { ubuntu: Some(&["chromium-chromedriver"]), ..program(For::Tests, &["chromedriver"], &["chromium-driver"]) },
     program(For::Tests, &["node"], &["nodejs"]),
     program(For::Tests, &["npm"], &["npm"]),
 ];
@@ -105,17 +75,9 @@ pub(crate) trait Present {
 }
 
 /// The packages still to be installed, in order, each once.
-pub(crate) fn missing(
-    task: For,
-    apt_std: bool,
-    platform: &Platform,
-    present: &impl Present,
-) -> Vec<&'static str> {
+pub(crate) fn missing(task: For, apt_std: bool, platform: &Platform, present: &impl Present) -> Vec<&'static str> {
     let mut missing = Vec::new();
-    for need in NEEDS
-        .iter()
-        .filter(|need| need.from <= task && (apt_std || !need.only_for_apt_std))
-    {
+    for need in NEEDS.iter().filter(|need| need.from <= task && (apt_std || !need.only_for_apt_std)) {
         let names = match platform {
             Platform::Ubuntu => need.ubuntu.unwrap_or(need.debian),
             _ => need.debian,
@@ -186,17 +148,11 @@ mod tests {
         }
     }
 
-    const BARE: Machine = Machine {
-        packages: &[],
-        programs: &[],
-    };
+    const BARE: Machine = Machine { packages: &[], programs: &[] };
 
     #[test]
     fn a_bare_machine_lacks_only_what_the_task_needs() {
-        assert_eq!(
-            missing(For::Ui, false, &Platform::Debian, &BARE),
-            ["build-essential"]
-        );
+        assert_eq!(missing(For::Ui, false, &Platform::Debian, &BARE), ["build-essential"]);
         assert_eq!(
             missing(For::Window, false, &Platform::Debian, &BARE),
             ["build-essential", "pkg-config", "libwebkit2gtk-4.1-dev"]
@@ -215,18 +171,13 @@ mod tests {
 
     #[test]
     fn the_standard_library_from_debian_needs_its_compiler_and_sources() {
-        assert_eq!(
-            missing(For::Ui, true, &Platform::Debian, &BARE),
-            ["build-essential", "rustc-web", "rust-web-src"]
-        );
+        assert_eq!(missing(For::Ui, true, &Platform::Debian, &BARE), ["build-essential", "rustc-web", "rust-web-src"]);
     }
 
     #[test]
     fn what_is_there_is_not_installed_again_whoever_put_it_there() {
-        let machine = Machine {
-            packages: &["libwebkit2gtk-4.1-dev"],
-            programs: &["cc", "pkgconf", "google-chrome", "node"],
-        };
+        let machine =
+            Machine { packages: &["libwebkit2gtk-4.1-dev"], programs: &["cc", "pkgconf", "google-chrome", "node"] };
         assert!(missing(For::Window, false, &Platform::Debian, &machine).is_empty());
         let tests = missing(For::Tests, false, &Platform::Debian, &machine);
         assert!(!tests.contains(&"chromium") && !tests.contains(&"nodejs"));
@@ -246,30 +197,17 @@ mod tests {
             install_lines(&["xvfb", "dbus"], true),
             "    apt-get update\n    apt-get -o DPkg::Lock::Timeout=300 install -y --no-install-recommends xvfb dbus"
         );
-        assert!(
-            install_lines(&["xvfb"], false)
-                .lines()
-                .all(|line| line.starts_with("    sudo apt-get "))
-        );
+        assert!(install_lines(&["xvfb"], false).lines().all(|line| line.starts_with("    sudo apt-get ")));
     }
 
     #[test]
     fn every_system_without_apt_is_told_what_to_install() {
-        for platform in [
-            Platform::MacOs,
-            Platform::Windows,
-            Platform::OtherLinux("Fedora".to_owned()),
-        ] {
-            assert!(
-                by_hand(&platform, For::Window).is_some_and(|text| text.contains("Node 20")),
-                "{platform:?}"
-            );
+        for platform in [Platform::MacOs, Platform::Windows, Platform::OtherLinux("Fedora".to_owned())] {
+            assert!(by_hand(&platform, For::Window).is_some_and(|text| text.contains("Node 20")), "{platform:?}");
         }
         assert_eq!(by_hand(&Platform::Debian, For::Tests), None);
         let fedora = Platform::OtherLinux("Fedora".to_owned());
         assert!(by_hand(&fedora, For::Tests).is_some_and(|text| text.contains("WebKitWebDriver")));
-        assert!(
-            by_hand(&fedora, For::Window).is_some_and(|text| !text.contains("WebKitWebDriver"))
-        );
+        assert!(by_hand(&fedora, For::Window).is_some_and(|text| !text.contains("WebKitWebDriver")));
     }
 }

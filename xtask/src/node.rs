@@ -29,15 +29,11 @@ pub(crate) struct TestTools {
 /// # Errors
 /// With what is missing and what to type.
 pub(crate) fn find() -> Result<()> {
-    let version = child::read(Command::new("node").arg("--version"), "node")
-        .ok()
-        .and_then(|text| major(&text));
+    let version = child::read(Command::new("node").arg("--version"), "node").ok().and_then(|text| major(&text));
     let to_do = "Install Node 20 or newer: https://nodejs.org, or your system's package manager.";
     match version {
         None => Err(Stop::new("Node was not found.", to_do).into()),
-        Some(found) if found < OLDEST => {
-            Err(Stop::new(format!("Node {found} is older than {OLDEST}."), to_do).into())
-        }
+        Some(found) if found < OLDEST => Err(Stop::new(format!("Node {found} is older than {OLDEST}."), to_do).into()),
         Some(_) if child::on_path(&["npx"]).is_none() => {
             Err(Stop::new("Node is there, but npx is not.", "Install npm.").into())
         }
@@ -47,13 +43,7 @@ pub(crate) fn find() -> Result<()> {
 
 /// The major number of `v20.20.2`.
 fn major(version: &str) -> Option<u32> {
-    version
-        .trim()
-        .strip_prefix('v')?
-        .split('.')
-        .next()?
-        .parse()
-        .ok()
+    version.trim().strip_prefix('v')?.split('.').next()?.parse().ok()
 }
 
 /// Installs the pinned MCP servers of tests/npm, once per change of their lock file.
@@ -71,13 +61,7 @@ pub(crate) fn test_tools(house: &House) -> Result<TestTools> {
     if !fs::read_to_string(&installed).is_ok_and(|had| had == lock) {
         let step = say::step("Installing the tests' MCP servers from npm");
         let mut npm = npm(&path)?;
-        npm.current_dir(&folder).args([
-            "ci",
-            "--ignore-scripts",
-            "--no-audit",
-            "--no-fund",
-            "--loglevel=error",
-        ]);
+        npm.current_dir(&folder).args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]);
         child::run(&mut npm, "npm ci in tests/npm")?;
         fs::write(&installed, lock)?;
         step.done();
@@ -86,26 +70,18 @@ pub(crate) fn test_tools(house: &House) -> Result<TestTools> {
 }
 
 fn npm(path: &OsString) -> Result<Command> {
-    let program = child::on_path(&["npm"]).ok_or_else(|| {
-        Stop::new(
-            "npm was not found.",
-            "Install Node 20 or newer with npm: https://nodejs.org",
-        )
-    })?;
+    let program = child::on_path(&["npm"])
+        .ok_or_else(|| Stop::new("npm was not found.", "Install Node 20 or newer with npm: https://nodejs.org"))?;
     let mut npm = Command::new(program);
     // A browser of Playwright's own is never used: the tests take the system's Chromium.
-    npm.env("PATH", path)
-        .env("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "1")
-        .stdout(std::io::stderr());
+    npm.env("PATH", path).env("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "1").stdout(std::io::stderr());
     Ok(npm)
 }
 
 /// PATH as it is, or with a newer node of our own in front.
 fn path_with_node() -> Result<OsString> {
     let path = env::var_os("PATH").unwrap_or_default();
-    let version = child::read(Command::new("node").arg("--version"), "node")
-        .ok()
-        .and_then(|text| major(&text));
+    let version = child::read(Command::new("node").arg("--version"), "node").ok().and_then(|text| major(&text));
     if version.is_some_and(|found| found >= OLDEST) {
         return Ok(path);
     }
@@ -115,20 +91,13 @@ fn path_with_node() -> Result<OsString> {
     let cache = house::cache()?.join("node").join(OWN);
     let bin = cache.join("node_modules").join(package).join("bin");
     if !bin.join("node").is_file() {
-        let step = say::step(&format!(
-            "Node here is older than {OLDEST}: fetching Node {OWN} from npm for the tests alone"
-        ));
+        let step =
+            say::step(&format!("Node here is older than {OLDEST}: fetching Node {OWN} from npm for the tests alone"));
         fs::create_dir_all(&cache)?;
         let mut npm = npm(&path)?;
-        npm.args([
-            "install",
-            "--no-audit",
-            "--no-fund",
-            "--loglevel=error",
-            "--prefix",
-        ])
-        .arg(&cache)
-        .arg(format!("{package}@{OWN}"));
+        npm.args(["install", "--no-audit", "--no-fund", "--loglevel=error", "--prefix"])
+            .arg(&cache)
+            .arg(format!("{package}@{OWN}"));
         child::run(&mut npm, "Fetching node from npm")?;
         step.done();
     }

@@ -26,14 +26,9 @@ impl Page {
         let ui = root.join("ui");
         let mut files = Vec::new();
         let styles = folder(&ui.join("styles"), "css")?;
-        let names: Vec<String> = styles
-            .iter()
-            .filter_map(|path| path.file_name()?.to_str().map(str::to_owned))
-            .collect();
-        files.push((
-            PathBuf::from("index.html"),
-            with_styles(&text(&ui.join("index.html"))?, &names)?.into_bytes(),
-        ));
+        let names: Vec<String> =
+            styles.iter().filter_map(|path| path.file_name()?.to_str().map(str::to_owned)).collect();
+        files.push((PathBuf::from("index.html"), with_styles(&text(&ui.join("index.html"))?, &names)?.into_bytes()));
         files.push((PathBuf::from("boot.js"), bytes(&ui.join("boot.js"))?));
         for path in styles {
             files.push((below("styles", &path)?, bytes(&path)?));
@@ -53,8 +48,7 @@ impl Page {
             if let Some(parent) = place.parent() {
                 fs::create_dir_all(parent)?;
             }
-            fs::write(&place, content)
-                .with_context(|| format!("{} could not be written", place.display()))?;
+            fs::write(&place, content).with_context(|| format!("{} could not be written", place.display()))?;
         }
         Ok(())
     }
@@ -74,10 +68,8 @@ fn with_styles(index: &str, names: &[String]) -> Result<String> {
         )
         .into());
     }
-    let links: Vec<String> = names
-        .iter()
-        .map(|name| format!("<link rel=\"stylesheet\" href=\"/styles/{name}\">"))
-        .collect();
+    let links: Vec<String> =
+        names.iter().map(|name| format!("<link rel=\"stylesheet\" href=\"/styles/{name}\">")).collect();
     Ok(index.replacen(STYLES_MARK, &links.join("\n    "), 1))
 }
 
@@ -89,10 +81,7 @@ fn folder(folder: &Path, ending: &str) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
-        if path
-            .extension()
-            .is_some_and(|extension| extension == ending)
-        {
+        if path.extension().is_some_and(|extension| extension == ending) {
             found.push(path);
         }
     }

@@ -60,23 +60,12 @@ mod tests {
 
     #[test]
     fn os_release_files_are_told_apart() {
-        let check = |text: &str, expected: Platform| {
-            assert_eq!(Platform::from_os_release(text), expected, "{text}")
-        };
-        check(
-            "PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nID=debian\nVERSION_ID=\"12\"\n",
-            Platform::Debian,
-        );
+        let check = |text: &str, expected: Platform| assert_eq!(Platform::from_os_release(text), expected, "{text}");
+        check("PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nID=debian\nVERSION_ID=\"12\"\n", Platform::Debian);
         check("ID=ubuntu\nID_LIKE=debian\n", Platform::Ubuntu);
-        check(
-            "ID=linuxmint\nID_LIKE=\"ubuntu debian\"\n",
-            Platform::Ubuntu,
-        );
+        check("ID=linuxmint\nID_LIKE=\"ubuntu debian\"\n", Platform::Ubuntu);
         check("ID='raspbian'\nID_LIKE='debian'\n", Platform::Debian);
-        check(
-            "ID=fedora\nPRETTY_NAME=\"Fedora Linux 43\"\n",
-            Platform::OtherLinux("Fedora Linux 43".to_owned()),
-        );
+        check("ID=fedora\nPRETTY_NAME=\"Fedora Linux 43\"\n", Platform::OtherLinux("Fedora Linux 43".to_owned()));
         check("ID=arch\n", Platform::OtherLinux("arch".to_owned()));
         check("", Platform::OtherLinux("this Linux".to_owned()));
     }

@@ -14,10 +14,7 @@ pub(crate) struct Stop {
 impl Stop {
     /// `happened` is one sentence or more; `next` says what to type or install and may have several lines.
     pub(crate) fn new(happened: impl Into<String>, next: impl Into<String>) -> Self {
-        Self {
-            happened: happened.into(),
-            next: next.into(),
-        }
+        Self { happened: happened.into(), next: next.into() }
     }
 }
 
@@ -38,10 +35,7 @@ pub(crate) fn line(text: &str) {
 #[must_use]
 pub(crate) fn step(text: &str) -> Step {
     write("==> ", text);
-    Step {
-        text: text.to_owned(),
-        began: Instant::now(),
-    }
+    Step { text: text.to_owned(), began: Instant::now() }
 }
 
 /// A step under way.
@@ -75,21 +69,13 @@ pub(crate) fn trouble(error: &anyhow::Error) {
 
 fn seconds(took: Duration) -> String {
     let whole = took.as_secs();
-    if whole < 60 {
-        format!("{:.1} s", took.as_secs_f64())
-    } else {
-        format!("{} min {} s", whole / 60, whole % 60)
-    }
+    if whole < 60 { format!("{:.1} s", took.as_secs_f64()) } else { format!("{} min {} s", whole / 60, whole % 60) }
 }
 
 fn write(mark: &str, text: &str) {
     let mut stderr = std::io::stderr().lock();
     let bold = stderr.is_terminal() && !mark.trim().is_empty();
-    let (on, off) = if bold {
-        ("\u{1b}[1m", "\u{1b}[0m")
-    } else {
-        ("", "")
-    };
+    let (on, off) = if bold { ("\u{1b}[1m", "\u{1b}[0m") } else { ("", "") };
     // A closed stderr is no reason to stop the build.
     drop(writeln!(stderr, "{on}{mark}{off}{text}"));
 }

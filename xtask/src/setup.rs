@@ -26,9 +26,7 @@ pub(crate) fn all(house: &House, tests: bool) -> Result<()> {
     if tests {
         node::test_tools(house)?;
     } else if let Err(missing) = node::find() {
-        say::line(&format!(
-            "Not needed to build, but MCP servers often run through npx: {missing}"
-        ));
+        say::line(&format!("Not needed to build, but MCP servers often run through npx: {missing}"));
     }
     say::line(if tests {
         "Everything is there for `cargo xtask test`."
@@ -49,21 +47,13 @@ pub(crate) fn prepare(task: For) -> Result<()> {
 fn prepare_on(platform: &Platform, task: For) -> Result<()> {
     match platform {
         Platform::Debian | Platform::Ubuntu => {
-            let machine = Machine {
-                installed: installed_packages(),
-            };
+            let machine = Machine { installed: installed_packages() };
             let missing = need::missing(task, wasm_std::from_apt(), platform, &machine);
-            if missing.is_empty() {
-                Ok(())
-            } else {
-                install(&missing)
-            }
+            if missing.is_empty() { Ok(()) } else { install(&missing) }
         }
-        Platform::OtherLinux(_) if task >= For::Window && !has_webkit() => stop_with(
-            platform,
-            task,
-            "WebKitGTK 4.1's development files were not found (pkg-config webkit2gtk-4.1).",
-        ),
+        Platform::OtherLinux(_) if task >= For::Window && !has_webkit() => {
+            stop_with(platform, task, "WebKitGTK 4.1's development files were not found (pkg-config webkit2gtk-4.1).")
+        }
         Platform::MacOs if !child::works(Command::new("xcode-select").arg("-p")) => {
             stop_with(platform, task, "The command line tools are missing.")
         }
@@ -96,9 +86,7 @@ fn installed_packages() -> Vec<String> {
     let mut query = Command::new("dpkg-query");
     query.args(["-W", "-f=${db:Status-Abbrev} ${Package}\n"]);
     // Without dpkg nothing counts as installed; the install that follows then says what is wrong.
-    child::read(&mut query, "Asking dpkg what is installed")
-        .map(|listing| parse_packages(&listing))
-        .unwrap_or_default()
+    child::read(&mut query, "Asking dpkg what is installed").map(|listing| parse_packages(&listing)).unwrap_or_default()
 }
 
 /// Lines of `ii  name`: wanted and installed. Removed packages whose settings remain (`rc`) do not count.
@@ -108,65 +96,36 @@ fn parse_packages(listing: &str) -> Vec<String> {
         .filter_map(|line| {
             let mut words = line.split_whitespace();
             let status = words.next()?;
-            (status.get(1..2) == Some("i"))
-                .then(|| words.next().map(str::to_owned))
-                .flatten()
+            (status.get(1..2) == Some("i")).then(|| words.next().map(str::to_owned)).flatten()
         })
         .collect()
 }
 
 fn install(packages: &[&str]) -> Result<()> {
-    let root =
-        child::read(Command::new("id").arg("-u"), "Asking who I am").is_ok_and(|id| id == "0");
+    let root = child::read(Command::new("id").arg("-u"), "Asking who I am").is_ok_and(|id| id == "0");
     let sudo = !root && child::works(Command::new("sudo").args(["-n", "true"]));
     if !root && !sudo {
         return Err(Stop::new(
-            format!(
-                "These system packages are missing: {}.",
-                packages.join(", ")
-            ),
-            format!(
-                "Type these two lines, then the same command again:\n{}",
-                need::install_lines(packages, false)
-            ),
+            format!("These system packages are missing: {}.", packages.join(", ")),
+            format!("Type these two lines, then the same command again:\n{}", need::install_lines(packages, false)),
         )
         .into());
     }
-    let step = say::step(&format!(
-        "Installing system packages: {}",
-        packages.join(", ")
-    ));
+    let step = say::step(&format!("Installing system packages: {}", packages.join(", ")));
     let apt = || {
-        let mut command = if root {
-            Command::new("apt-get")
-        } else {
-            Command::new("sudo")
-        };
+        let mut command = if root { Command::new("apt-get") } else { Command::new("sudo") };
         if sudo {
             command.args(["-n", "env", "DEBIAN_FRONTEND=noninteractive", "apt-get"]);
         }
-        command
-            .env("DEBIAN_FRONTEND", "noninteractive")
-            .args(["-o", "DPkg::Lock::Timeout=300"]);
+        command.env("DEBIAN_FRONTEND", "noninteractive").args(["-o", "DPkg::Lock::Timeout=300"]);
         // What apt prints is progress, and stdout belongs to the program that is run in the end.
         command.stdout(std::io::stderr());
         command
     };
-    let by_hand = || {
-        format!(
-            "To do it by hand, type:\n{}",
-            need::install_lines(packages, root)
-        )
-    };
-    child::run(apt().args(["update", "-qq"]), "apt-get update")
+    let by_hand = || format!("To do it by hand, type:\n{}", need::install_lines(packages, root));
+    child::run(apt().args(["update", "-qq"]), "apt-get update").map_err(|error| error.context(by_hand()))?;
+    child::run(apt().args(["install", "-y", "-qq", "--no-install-recommends"]).args(packages), "apt-get install")
         .map_err(|error| error.context(by_hand()))?;
-    child::run(
-        apt()
-            .args(["install", "-y", "-qq", "--no-install-recommends"])
-            .args(packages),
-        "apt-get install",
-    )
-    .map_err(|error| error.context(by_hand()))?;
     step.done();
     Ok(())
 }
@@ -178,9 +137,6 @@ mod tests {
     #[test]
     fn only_packages_that_are_really_installed_count() {
         let listing = "ii  xvfb\nrc  dbus\nhi  held-back\nun  never\n\nii  fonts-dejavu-core";
-        assert_eq!(
-            parse_packages(listing),
-            ["xvfb", "held-back", "fonts-dejavu-core"]
-        );
+        assert_eq!(parse_packages(listing), ["xvfb", "held-back", "fonts-dejavu-core"]);
     }
 }

@@ -26,12 +26,7 @@ pub(crate) fn test(house: &House, cargo_args: &[String]) -> Result<()> {
     let step = say::step("Building the app and the tests");
     // One cargo call with the features that the tests ask for: two would compile many dependencies twice.
     let mut build = child::cargo();
-    build
-        .current_dir(house.root())
-        .arg("build")
-        .args(SELECTION)
-        .args(["--bins", "--tests"])
-        .stdout(std::io::stderr());
+    build.current_dir(house.root()).arg("build").args(SELECTION).args(["--bins", "--tests"]).stdout(std::io::stderr());
     child::run(&mut build, "Building the app and the tests")?;
     step.done();
 
@@ -65,12 +60,8 @@ fn calls(cargo_args: &[String]) -> Vec<Vec<String>> {
         call
     };
     let before_dashes = cargo_args.iter().take_while(|word| *word != "--");
-    let picked = |word: &String| {
-        word == "-p"
-            || word == "--package"
-            || word.starts_with("--package=")
-            || word == "--workspace"
-    };
+    let picked =
+        |word: &String| word == "-p" || word == "--package" || word.starts_with("--package=") || word == "--workspace";
     if before_dashes.clone().any(picked) {
         vec![call(&[])]
     } else if before_dashes.clone().any(|word| word == "--test") {
@@ -86,10 +77,7 @@ pub(crate) fn equip(tests: &mut Command, house: &House, profile_folder: &str, to
     tests
         .env("PATH", &tools.path)
         .env("TW_TEST_NODE_MODULES", &tools.node_modules)
-        .env(
-            "TW_TEST_TRACEWRIGHT",
-            house.binary(profile_folder, "tracewright"),
-        )
+        .env("TW_TEST_TRACEWRIGHT", house.binary(profile_folder, "tracewright"))
         .env("TW_TEST_TW", house.binary(profile_folder, "tw"))
         .env("TW_TEST_UI_DIST", house.ui_dist());
     if let Some(chromium) = child::on_path(need::CHROMIUM) {
@@ -113,8 +101,7 @@ impl Total {
         };
         for part in counts.split(['.', ';']) {
             let mut words = part.split_whitespace();
-            let (Some(Ok(count)), Some(what)) = (words.next().map(str::parse::<u64>), words.next())
-            else {
+            let (Some(Ok(count)), Some(what)) = (words.next().map(str::parse::<u64>), words.next()) else {
                 continue;
             };
             match what {
@@ -129,10 +116,7 @@ impl Total {
 
 /// Runs the tests with their output passed through line by line; gives whether all passed.
 fn run_and_count(tests: &mut Command, total: &mut Total) -> Result<bool> {
-    let mut child = tests
-        .stdout(Stdio::piped())
-        .spawn()
-        .context("cargo test could not start")?;
+    let mut child = tests.stdout(Stdio::piped()).spawn().context("cargo test could not start")?;
     let stdout = child.stdout.take().context("cargo test has no stdout")?;
     let mut ours = std::io::stdout().lock();
     for line in BufReader::new(stdout).split(b'\n') {
@@ -144,16 +128,9 @@ fn run_and_count(tests: &mut Command, total: &mut Total) -> Result<bool> {
 }
 
 fn print_total(total: &Total) -> Result<()> {
-    let Total {
-        passed,
-        failed,
-        skipped,
-    } = total;
+    let Total { passed, failed, skipped } = total;
     let mut stdout = std::io::stdout().lock();
-    writeln!(
-        stdout,
-        "{passed} passed, {failed} failed, {skipped} skipped"
-    )?;
+    writeln!(stdout, "{passed} passed, {failed} failed, {skipped} skipped")?;
     Ok(stdout.flush()?)
 }
 
@@ -172,39 +149,20 @@ mod tests {
         ] {
             total.add(line);
         }
-        assert_eq!(
-            total,
-            Total {
-                passed: 4,
-                failed: 2,
-                skipped: 1
-            }
-        );
+        assert_eq!(total, Total { passed: 4, failed: 2, skipped: 1 });
     }
 
     #[test]
     fn a_picked_package_runs_alone_and_a_mere_name_runs_everywhere() {
-        let words = |text: &str| {
-            text.split_whitespace()
-                .map(str::to_owned)
-                .collect::<Vec<_>>()
-        };
-        assert_eq!(
-            calls(&words("-p tw-mcp stdio")),
-            [words("test --no-fail-fast -p tw-mcp stdio")]
-        );
+        let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(calls(&words("-p tw-mcp stdio")), [words("test --no-fail-fast -p tw-mcp stdio")]);
         assert_eq!(calls(&words("--test tests")).len(), 1);
         let everywhere = calls(&words("reasoning -- --nocapture -p"));
         assert_eq!(everywhere.len(), 2);
         assert_eq!(
             everywhere[0],
-            words(
-                "test --no-fail-fast --workspace --exclude tw-ui --exclude xtask reasoning -- --nocapture -p"
-            )
+            words("test --no-fail-fast --workspace --exclude tw-ui --exclude xtask reasoning -- --nocapture -p")
         );
-        assert_eq!(
-            everywhere[1],
-            words("test --no-fail-fast --package xtask reasoning -- --nocapture -p")
-        );
+        assert_eq!(everywhere[1], words("test --no-fail-fast --package xtask reasoning -- --nocapture -p"));
     }
 }

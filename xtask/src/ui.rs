@@ -44,9 +44,7 @@ pub(crate) fn build(house: &House, profile: Profile) -> Result<()> {
     let wanted = fingerprint(profile, &wasm, &page)?;
     let stamp = house.ui_target().join("dist.stamp");
     let dist = house.ui_dist();
-    if dist.join("index.html").is_file()
-        && fs::read_to_string(&stamp).is_ok_and(|had| had == wanted)
-    {
+    if dist.join("index.html").is_file() && fs::read_to_string(&stamp).is_ok_and(|had| had == wanted) {
         step.done();
         return Ok(());
     }
@@ -54,16 +52,11 @@ pub(crate) fn build(house: &House, profile: Profile) -> Result<()> {
     remove(&part)?;
     fs::create_dir_all(&part).with_context(|| format!("{} could not be made", part.display()))?;
     let mut bindgen = Bindgen::new();
-    bindgen
-        .input_path(&wasm)
-        .web(true)?
-        .typescript(false)
-        .out_name(OUT_NAME)
-        .remove_producers_section(true);
+    bindgen.input_path(&wasm).web(true)?.typescript(false).out_name(OUT_NAME).remove_producers_section(true);
     bindgen.remove_name_section(profile == Profile::Release);
-    bindgen.generate(&part).context(
-        "wasm-bindgen could not process the UI; its version in xtask and in ui must be the same",
-    )?;
+    bindgen
+        .generate(&part)
+        .context("wasm-bindgen could not process the UI; its version in xtask and in ui must be the same")?;
     page.write(&part)?;
     swap(&part, &dist)?;
     fs::write(&stamp, wanted)?;
@@ -86,34 +79,20 @@ fn compile(house: &House, profile: Profile, compiler: &Compiler) -> Result<PathB
     let mut build = child::cargo_apart();
     build
         .current_dir(house.root())
-        .args([
-            "build",
-            "--package",
-            "tw-ui",
-            "--target",
-            wasm_std::TARGET,
-            "--profile",
-            profile.name(),
-        ])
+        .args(["build", "--package", "tw-ui", "--target", wasm_std::TARGET, "--profile", profile.name()])
         .env("CARGO_TARGET_DIR", house.ui_target())
         .stdout(std::io::stderr());
     if let Some(rustc) = &compiler.rustc {
         build.env("RUSTC", rustc).env_remove("RUSTUP_TOOLCHAIN");
     }
     child::run(&mut build, "Compiling the UI")?;
-    Ok(house
-        .ui_target()
-        .join(wasm_std::TARGET)
-        .join(profile.name())
-        .join("tw-ui.wasm"))
+    Ok(house.ui_target().join(wasm_std::TARGET).join(profile.name()).join("tw-ui.wasm"))
 }
 
 fn fingerprint(profile: Profile, wasm: &Path, page: &Page) -> Result<String> {
     let mut hasher = DefaultHasher::new();
     profile.name().hash(&mut hasher);
-    fs::read(wasm)
-        .with_context(|| format!("{} could not be read", wasm.display()))?
-        .hash(&mut hasher);
+    fs::read(wasm).with_context(|| format!("{} could not be read", wasm.display()))?.hash(&mut hasher);
     page.hash_into(&mut hasher);
     Ok(format!("{:016x}", hasher.finish()))
 }
@@ -123,18 +102,15 @@ fn swap(part: &Path, dist: &Path) -> Result<()> {
     let old = dist.with_extension("old");
     remove(&old)?;
     if dist.exists() {
-        fs::rename(dist, &old)
-            .with_context(|| format!("{} could not be moved away", dist.display()))?;
+        fs::rename(dist, &old).with_context(|| format!("{} could not be moved away", dist.display()))?;
     }
-    fs::rename(part, dist)
-        .with_context(|| format!("{} could not be put in place", dist.display()))?;
+    fs::rename(part, dist).with_context(|| format!("{} could not be put in place", dist.display()))?;
     remove(&old)
 }
 
 fn remove(folder: &Path) -> Result<()> {
     if folder.exists() {
-        fs::remove_dir_all(folder)
-            .with_context(|| format!("{} could not be removed", folder.display()))?;
+        fs::remove_dir_all(folder).with_context(|| format!("{} could not be removed", folder.display()))?;
     }
     Ok(())
 }

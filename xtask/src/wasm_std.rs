@@ -45,14 +45,9 @@ pub(crate) fn ensure() -> Result<Compiler> {
 }
 
 fn rustup() -> Result<Compiler> {
-    let sysroot = PathBuf::from(child::read(
-        Command::new("rustc").args(["--print", "sysroot"]),
-        "Asking rustc for its folder",
-    )?);
-    let version = child::read(
-        Command::new("rustc").arg("-vV"),
-        "Asking rustc for its version",
-    )?;
+    let sysroot =
+        PathBuf::from(child::read(Command::new("rustc").args(["--print", "sysroot"]), "Asking rustc for its folder")?);
+    let version = child::read(Command::new("rustc").arg("-vV"), "Asking rustc for its version")?;
     if !has_std(&sysroot) {
         if child::on_path(&["rustup"]).is_none() {
             return Err(Stop::new(
@@ -70,23 +65,19 @@ fn rustup() -> Result<Compiler> {
         })?;
         step.done();
     }
-    Ok(Compiler {
-        rustc: None,
-        key: version,
-    })
+    Ok(Compiler { rustc: None, key: version })
 }
 
 fn has_std(sysroot: &Path) -> bool {
-    sysroot
-        .join("lib/rustlib")
-        .join(TARGET)
-        .join("lib")
-        .is_dir()
+    sysroot.join("lib/rustlib").join(TARGET).join("lib").is_dir()
 }
 
 fn debian() -> Result<Compiler> {
-    let version = child::read(Command::new("dpkg-query").args(["-W", "-f=${Version}", "rustc-web"]), "Asking dpkg for the version of rustc-web")
-        .context("TW_WASM_STD=apt needs the packages rustc-web and rust-web-src; `cargo xtask setup` installs them")?;
+    let version = child::read(
+        Command::new("dpkg-query").args(["-W", "-f=${Version}", "rustc-web"]),
+        "Asking dpkg for the version of rustc-web",
+    )
+    .context("TW_WASM_STD=apt needs the packages rustc-web and rust-web-src; `cargo xtask setup` installs them")?;
     if !Path::new(DEBIAN_STD_SOURCE).is_dir() {
         return Err(Stop::new(
             format!("The package rust-web-src is installed without {DEBIAN_STD_SOURCE}."),
@@ -101,34 +92,19 @@ fn debian() -> Result<Compiler> {
     link_linker(&folder)?;
     // A std that was built anew under the same version is another one to cargo's caches.
     let built = fs::read_to_string(folder.join("built")).unwrap_or_default();
-    Ok(Compiler {
-        rustc: Some(folder.join("bin/rustc")),
-        key: format!("{version} {built}"),
-    })
+    Ok(Compiler { rustc: Some(folder.join("bin/rustc")), key: format!("{version} {built}") })
 }
 
 /// A version such as `1.96.0+dfsg1-1~deb12u2`, as the name of a folder.
 fn folder_name(version: &str) -> String {
-    version
-        .chars()
-        .map(|c| {
-            if c.is_ascii_alphanumeric() || ".-_+".contains(c) {
-                c
-            } else {
-                '_'
-            }
-        })
-        .collect()
+    version.chars().map(|c| if c.is_ascii_alphanumeric() || ".-_+".contains(c) { c } else { '_' }).collect()
 }
 
 fn build_debian_std(folder: &Path, version: &str) -> Result<()> {
-    let step = say::step(&format!(
-        "Building the wasm32 standard library from Debian's rustc-web {version}, once"
-    ));
+    let step = say::step(&format!("Building the wasm32 standard library from Debian's rustc-web {version}, once"));
     // Made beside its place and moved there whole, so that a half-made one is never taken for a toolchain.
     let parent = folder.parent().context("the cache folder has no parent")?;
-    fs::create_dir_all(parent)
-        .with_context(|| format!("{} could not be made", parent.display()))?;
+    fs::create_dir_all(parent).with_context(|| format!("{} could not be made", parent.display()))?;
     let part = parent.join(format!(".{}.{}", folder_name(version), std::process::id()));
     if part.exists() {
         fs::remove_dir_all(&part)?;
@@ -137,8 +113,7 @@ fn build_debian_std(folder: &Path, version: &str) -> Result<()> {
         Ok(()) => Ok(()),
         // Another xtask was quicker: its toolchain is as good.
         Err(_) if folder.join("bin/rustc").is_file() => Ok(()),
-        Err(error) => Err(error)
-            .with_context(|| format!("{} could not be moved to its place", part.display())),
+        Err(error) => Err(error).with_context(|| format!("{} could not be moved to its place", part.display())),
     });
     if part.exists() {
         fs::remove_dir_all(&part)?;
@@ -169,20 +144,10 @@ fn assemble(part: &Path, folder: &Path) -> Result<()> {
         .env("CARGO_TARGET_DIR", work.join("target"))
         .env("__CARGO_TESTS_ONLY_SRC_ROOT", DEBIAN_STD_SOURCE)
         .env_remove("LD_LIBRARY_PATH")
-        .args([
-            "build",
-            "--quiet",
-            "--release",
-            "--target",
-            TARGET,
-            "-Zbuild-std=std,panic_abort,test",
-        ]);
+        .args(["build", "--quiet", "--release", "--target", TARGET, "-Zbuild-std=std,panic_abort,test"]);
     child::run(&mut build, "Building the wasm32 standard library")?;
 
-    let host = host_triple(&child::read(
-        Command::new(DEBIAN_RUSTC).arg("-vV"),
-        "Asking Debian's rustc for its host",
-    )?)?;
+    let host = host_triple(&child::read(Command::new(DEBIAN_RUSTC).arg("-vV"), "Asking Debian's rustc for its host")?)?;
     let rustlib = part.join("lib/rustlib");
     let std_folder = rustlib.join(TARGET).join("lib");
     fs::create_dir_all(&std_folder)?;
@@ -210,41 +175,26 @@ fn assemble(part: &Path, folder: &Path) -> Result<()> {
 
     // Build scripts and macros are for the host: its own std is Debian's.
     fs::create_dir_all(rustlib.join(&host).join("bin"))?;
-    link(
-        &Path::new("/usr/lib/rustlib").join(&host).join("lib"),
-        &rustlib.join(&host).join("lib"),
-    )?;
+    link(&Path::new("/usr/lib/rustlib").join(&host).join("lib"), &rustlib.join(&host).join("lib"))?;
     fs::create_dir_all(part.join("bin"))?;
     write_program(
         &part.join("bin/rustc"),
         // The outer cargo's LD_LIBRARY_PATH names another compiler's libraries.
-        &format!(
-            "#!/bin/sh\nunset LD_LIBRARY_PATH\nexec {DEBIAN_RUSTC} --sysroot '{}' \"$@\"\n",
-            folder.display()
-        ),
+        &format!("#!/bin/sh\nunset LD_LIBRARY_PATH\nexec {DEBIAN_RUSTC} --sysroot '{}' \"$@\"\n", folder.display()),
     )
 }
 
 /// The linker is the one in rustup's toolchain, which may have been updated since, or Debian's lld.
 fn link_linker(folder: &Path) -> Result<()> {
-    let host = host_triple(&child::read(
-        Command::new(DEBIAN_RUSTC).arg("-vV"),
-        "Asking Debian's rustc for its host",
-    )?)?;
+    let host = host_triple(&child::read(Command::new(DEBIAN_RUSTC).arg("-vV"), "Asking Debian's rustc for its host")?)?;
     let place = folder.join("lib/rustlib").join(&host).join("bin/rust-lld");
     if place.exists() {
         return Ok(());
     }
-    let sysroot = PathBuf::from(child::read(
-        Command::new("rustc").args(["--print", "sysroot"]),
-        "Asking rustc for its folder",
-    )?);
+    let sysroot =
+        PathBuf::from(child::read(Command::new("rustc").args(["--print", "sysroot"]), "Asking rustc for its folder")?);
     let rustups = sysroot.join("lib/rustlib").join(&host).join("bin/rust-lld");
-    let linker = if rustups.is_file() {
-        Some(rustups)
-    } else {
-        child::on_path(&["rust-lld", "wasm-ld"])
-    };
+    let linker = if rustups.is_file() { Some(rustups) } else { child::on_path(&["rust-lld", "wasm-ld"]) };
     let linker = linker.ok_or_else(|| {
         Stop::new(
             "No linker for wasm was found: neither rustup's rust-lld nor wasm-ld.",
@@ -268,8 +218,7 @@ fn host_triple(version_text: &str) -> Result<String> {
 
 #[cfg(unix)]
 fn link(original: &Path, place: &Path) -> Result<()> {
-    std::os::unix::fs::symlink(original, place)
-        .with_context(|| format!("{} could not be linked", place.display()))
+    std::os::unix::fs::symlink(original, place).with_context(|| format!("{} could not be linked", place.display()))
 }
 
 #[cfg(unix)]
@@ -282,20 +231,12 @@ fn write_program(place: &Path, text: &str) -> Result<()> {
 
 #[cfg(not(unix))]
 fn link(_original: &Path, _place: &Path) -> Result<()> {
-    Err(Stop::new(
-        "TW_WASM_STD=apt is for Debian.",
-        "Unset it, and rustup is used.",
-    )
-    .into())
+    Err(Stop::new("TW_WASM_STD=apt is for Debian.", "Unset it, and rustup is used.").into())
 }
 
 #[cfg(not(unix))]
 fn write_program(_place: &Path, _text: &str) -> Result<()> {
-    Err(Stop::new(
-        "TW_WASM_STD=apt is for Debian.",
-        "Unset it, and rustup is used.",
-    )
-    .into())
+    Err(Stop::new("TW_WASM_STD=apt is for Debian.", "Unset it, and rustup is used.").into())
 }
 
 #[cfg(test)]
@@ -304,21 +245,14 @@ mod tests {
 
     #[test]
     fn a_package_version_becomes_one_folder_name() {
-        assert_eq!(
-            folder_name("1.96.0+dfsg1-1~deb12u2"),
-            "1.96.0+dfsg1-1_deb12u2"
-        );
+        assert_eq!(folder_name("1.96.0+dfsg1-1~deb12u2"), "1.96.0+dfsg1-1_deb12u2");
         assert_eq!(folder_name("1:2/3"), "1_2_3");
     }
 
     #[test]
     fn the_host_is_read_from_rustcs_version_text() {
-        let text =
-            "rustc 1.96.0\nbinary: rustc\nhost: aarch64-unknown-linux-gnu\nrelease: 1.96.0\n";
-        assert_eq!(
-            host_triple(text).ok().as_deref(),
-            Some("aarch64-unknown-linux-gnu")
-        );
+        let text = "rustc 1.96.0\nbinary: rustc\nhost: aarch64-unknown-linux-gnu\nrelease: 1.96.0\n";
+        assert_eq!(host_triple(text).ok().as_deref(), Some("aarch64-unknown-linux-gnu"));
         assert!(host_triple("nonsense").is_err());
     }
 }

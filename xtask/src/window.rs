@@ -15,11 +15,7 @@ use crate::ui::{self, Profile};
 
 /// Sets up, builds and opens the window; ends when the window is closed.
 pub(crate) fn run(house: &House, release: bool, app_args: &[String]) -> Result<()> {
-    let profile = if release {
-        Profile::Release
-    } else {
-        Profile::Dev
-    };
+    let profile = if release { Profile::Release } else { Profile::Dev };
     if !has_display(|name| env::var_os(name).is_some_and(|value| !value.is_empty())) {
         setup::prepare(For::Ui)?;
         // `tw` embeds the UI: with it built, the line below is all that is left to type.
@@ -28,25 +24,18 @@ pub(crate) fn run(house: &House, release: bool, app_args: &[String]) -> Result<(
     }
     setup::prepare(For::Window)?;
     if let Err(missing) = node::find() {
-        say::line(&format!(
-            "MCP servers that start with npx will not run yet: {missing}"
-        ));
+        say::line(&format!("MCP servers that start with npx will not run yet: {missing}"));
     }
     ui::build(house, profile)?;
     let step = say::step("Building the app");
     let mut build = child::cargo();
-    build
-        .current_dir(house.root())
-        .args(["build", "--package", "tracewright"])
-        .stdout(std::io::stderr());
+    build.current_dir(house.root()).args(["build", "--package", "tracewright"]).stdout(std::io::stderr());
     if release {
         build.arg("--release");
     }
     child::run(&mut build, "Building the app")?;
     step.done();
-    let mut app = std::process::Command::new(
-        house.binary(if release { "release" } else { "debug" }, "tracewright"),
-    );
+    let mut app = std::process::Command::new(house.binary(if release { "release" } else { "debug" }, "tracewright"));
     app.args(app_args).stdin(Stdio::null());
     say::line("The window opens now; close it to end.");
     child::run(&mut app, "The app")
@@ -77,10 +66,6 @@ mod tests {
         assert!(has_display(|name| name == "DISPLAY"));
         assert!(has_display(|name| name == "WAYLAND_DISPLAY"));
         assert!(!has_display(|_| false));
-        assert!(
-            no_display(false)
-                .to_string()
-                .contains("\n    cargo run -p tw-cli -- serve\n")
-        );
+        assert!(no_display(false).to_string().contains("\n    cargo run -p tw-cli -- serve\n"));
     }
 }

@@ -1,1 +1,138 @@
-//! stub
+//! The app without its window: carries out every command of the contract over the stages and foundations.
+//!
+//! In: commands by name with JSON ([`App::call`]). Out: replies, [`ApiError`]s, and events ([`App::events`]).
+//! Never: a window, an HTTP server, or a decision that belongs to a stage.
+
+mod commands;
+mod endpoints;
+mod errors;
+mod hub;
+mod live;
+mod runs;
+mod servers;
+mod traces;
+mod work;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use camino::Utf8PathBuf;
+use tokio::sync::broadcast;
+use tw_contract::{ApiError, Event};
+use tw_mcp::LaunchContext;
+use tw_store::Store;
+use tw_vault::Vault;
+
+use crate::errors::Api;
+use crate::hub::Hub;
+use crate::runs::Runs;
+use crate::servers::Servers;
+pub use crate::traces::free_name;
+
+/// How servers and sign-ins reach the world outside of this process.
+#[derive(Clone)]
+pub struct AppOptions {
+    /// The workspace folder; made when it is not there.
+    pub workspace: Utf8PathBuf,
+    /// A program that runs [`tw_mcp::guard`] when called with `__guard`: this one. `None` starts servers without.
+    pub guard_exe: Option<PathBuf>,
+    /// Opens a page in the system browser.
+    pub open_url: Arc<dyn Fn(&str) + Send + Sync>,
+    /// Where secrets are; `None` for the OS keyring.
+    pub vault: Option<Vault>,
+}
+
+/// The app over one workspace. One process opens a workspace at a time.
+pub struct App {
+    workspace: Utf8PathBuf,
+    store: Store,
+    vault: Vault,
+    hub: Arc<Hub>,
+    runs: Arc<Runs>,
+    servers: Arc<Servers>,
+    context: LaunchContext,
+    open_url: Arc<dyn Fn(&str) + Send + Sync>,
+}
+
+impl App {
+    /// Opens a workspace. Runs that an earlier process left unfinished are marked as interrupted.
+    ///
+    /// # Errors
+    /// The folder cannot be made or written, another process has it open, or its database is newer than this app.
+    pub async fn open(options: AppOptions) -> Result<Arc<Self>, ApiError> {
+        let store = Store::open(&options.workspace).api()?;
+        let vault = match options.vault {
+            Some(vault) => vault,
+            None => blocking(Vault::open).await?,
+        };
+        let hub = Arc::new(Hub::new());
+        let context = LaunchContext {
+            guard_exe: options.guard_exe,
+            ..LaunchContext::new(tw_mcp::login_path().await, options.workspace.clone().into_std_path_buf())
+        };
+        let servers =
+            Servers::new(store.clone(), vault.clone(), Arc::clone(&hub), context.clone(), Arc::clone(&options.open_url));
+        Ok(Arc::new(Self {
+            workspace: options.workspace,
+            store,
+            vault,
+            hub,
+            runs: Arc::default(),
+            servers,
+            context,
+            open_url: options.open_url,
+        }))
+    }
+
+    /// Carries out a command: its name and its request as JSON, the reply as JSON.
+    ///
+    /// # Errors
+    /// The command's own error, or `invalid` where there is no such command or its request cannot be read.
+    pub async fn call(&self, command: &str, payload: &str) -> Result<String, ApiError> {
+        tw_contract::dispatch(self, command, payload).await
+    }
+
+    /// All events from now on. A listener that falls far behind is told so and must fetch anew.
+    #[must_use]
+    pub fn events(&self) -> broadcast::Receiver<Event> {
+        self.hub.subscribe()
+    }
+
+    /// Stops all runs and ends all servers and their processes, within about ten seconds.
+    pub async fn shutdown(&self) {
+        let work = async { tokio::join!(self.runs.shutdown(), self.servers.shutdown()) };
+        if tokio::time::timeout(Duration::from_secs(10), work).await.is_err() {
+            tracing::warn!("not everything ended in time");
+        }
+    }
+}
+
+/// The platform's folder for this app's data; `None` where the system names no home.
+#[must_use]
+pub fn default_workspace() -> Option<Utf8PathBuf> {
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty()).map(Utf8PathBuf::from);
+    let base = if cfg!(target_os = "windows") {
+        variable("APPDATA")
+    } else if cfg!(target_os = "macos") {
+        variable("HOME").map(|home| home.join("Library/Application Support"))
+    } else {
+        variable("XDG_DATA_HOME").or_else(|| variable("HOME").map(|home| home.join(".local/share")))
+    };
+    base.map(|base| base.join("org.tracewright.desktop"))
+}
+
+/// Runs as the guard of an MCP server's processes when the arguments (the program's own name first) ask for that;
+/// `None` when they do not. Every program that opens an [`App`] calls it first.
+#[must_use]
+pub fn run_guard_if_asked(arguments: &[std::ffi::OsString]) -> Option<ExitCode> {
+    tw_mcp::guard::run_if_asked(arguments)
+}
+
+/// Runs what blocks (the keyring) beside the async threads.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, ApiError> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| {
+        ApiError::new(tw_contract::ErrorCode::Internal, format!("A background task ended unexpectedly: {error}."))
+    })
+}

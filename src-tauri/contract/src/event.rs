@@ -153,6 +153,8 @@ pub enum LiveDelta {
     Reasoning(String),
     /// The answer's text goes on.
     Content(String),
+    /// All text so far was reasoning: the model's template opened the block, so that only its end was seen.
+    ContentWasReasoning,
     /// A call begins.
     CallStart {
         /// Which call, from 0.
@@ -209,6 +211,7 @@ impl LiveStep {
         match delta {
             LiveDelta::Reasoning(text) => self.reasoning.push_str(text),
             LiveDelta::Content(text) => self.content.push_str(text),
+            LiveDelta::ContentWasReasoning => self.reasoning.push_str(&std::mem::take(&mut self.content)),
             LiveDelta::CallStart { index, name } => self.call(*index).name.push_str(name),
             LiveDelta::CallArguments { index, text } => self.call(*index).arguments.push_str(text),
         }

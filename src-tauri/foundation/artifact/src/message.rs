@@ -243,6 +243,19 @@ impl Message {
         self
     }
 
+    /// The same message with the ids of its calls replaced, in order; missing ones stay.
+    #[must_use]
+    pub fn with_call_ids(mut self, ids: &[String]) -> Self {
+        if let Some(Json::Array(calls)) = self.0.get_mut("tool_calls") {
+            for (call, id) in calls.iter_mut().zip(ids) {
+                if let Json::Object(call) = call {
+                    call.insert("id".to_owned(), id.as_str().into());
+                }
+            }
+        }
+        self
+    }
+
     /// String arguments that hold a JSON object become that object, the form for storage and templates. Other
     /// arguments (malformed text) stay as they are, so nothing a model wrote is lost.
     #[must_use]

@@ -15,7 +15,9 @@ pub enum PolicyMode {
     AskUnlessReadOnly,
     /// Every call runs.
     NeverAsk,
-    /// Every call that would need a person is rejected (for scripts: nobody is there).
+    /// Calls of tools that claim to only read run, the others are rejected (for scripts: nobody is there).
+    ReadOnlyOrReject,
+    /// Every call is rejected.
     RejectAll,
 }
 
@@ -78,10 +80,10 @@ impl ApprovalPolicy {
         let server_scope = RuleScope::Server { server_id: server_id.to_owned() };
         find(&tool_scope).or_else(|| find(&server_scope)).unwrap_or(match self.mode {
             PolicyMode::AskAlways => PolicyVerdict::Ask,
-            PolicyMode::AskUnlessReadOnly if hints.read_only => PolicyVerdict::Allow,
+            PolicyMode::AskUnlessReadOnly | PolicyMode::ReadOnlyOrReject if hints.read_only => PolicyVerdict::Allow,
             PolicyMode::AskUnlessReadOnly => PolicyVerdict::Ask,
             PolicyMode::NeverAsk => PolicyVerdict::Allow,
-            PolicyMode::RejectAll => PolicyVerdict::Reject,
+            PolicyMode::ReadOnlyOrReject | PolicyMode::RejectAll => PolicyVerdict::Reject,
         })
     }
 }
@@ -139,7 +141,9 @@ mod tests {
         check(PolicyMode::AskUnlessReadOnly, &[], true, PolicyVerdict::Allow);
         check(PolicyMode::AskUnlessReadOnly, &[], false, PolicyVerdict::Ask);
         check(PolicyMode::NeverAsk, &[], false, PolicyVerdict::Allow);
-        check(PolicyMode::RejectAll, &[], false, PolicyVerdict::Reject);
+        check(PolicyMode::RejectAll, &[], true, PolicyVerdict::Reject);
+        check(PolicyMode::ReadOnlyOrReject, &[], true, PolicyVerdict::Allow);
+        check(PolicyMode::ReadOnlyOrReject, &[], false, PolicyVerdict::Reject);
         check(PolicyMode::AskAlways, &[(server(), PolicyVerdict::Allow)], false, PolicyVerdict::Allow);
         check(
             PolicyMode::NeverAsk,

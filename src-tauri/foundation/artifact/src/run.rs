@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ApprovalPolicy, Budgets, Cut, Json, Sampling, Verdict};
+use crate::{ApprovalPolicy, Budgets, Cut, Json, Message, Sampling, Verdict};
 
 /// Where a run is in its life. A trace whose run was never ours (imported) is `Done`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -152,6 +152,7 @@ pub enum AnswerSource {
 
 /// What is kept of one answer of the model, beside the message itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct StepRecord {
     /// From 1, over the whole trace.
     pub step: u32,
@@ -182,6 +183,9 @@ pub struct StepRecord {
     pub fingerprint: Option<String>,
     /// Requests that failed before this answer came, in words.
     pub retries: Vec<String>,
+    /// What had come of an answer that broke off (stopped, cut, timed out). It is not part of the messages: the step
+    /// is asked again when the run goes on.
+    pub partial: Option<Message>,
 }
 
 /// Where a call is in its life.

@@ -29,9 +29,7 @@ pub enum VaultError {
         limit: u32,
     },
     /// Something else wrote under our name.
-    #[error(
-        "what the keyring holds under \"{name}\" is not text; remove the entry and enter the secret again"
-    )]
+    #[error("what the keyring holds under \"{name}\" is not text; remove the entry and enter the secret again")]
     NotText {
         /// The secret's name.
         name: String,

@@ -81,10 +81,7 @@ impl Keyring {
         match is_ready.recv_timeout(open_timeout) {
             Ok(Ok(())) => Ok(Self { requests, timeout }),
             Ok(Err(message)) => Err(message),
-            Err(RecvTimeoutError::Timeout) => Err(format!(
-                "it gave no answer within {} s",
-                open_timeout.as_secs()
-            )),
+            Err(RecvTimeoutError::Timeout) => Err(format!("it gave no answer within {} s", open_timeout.as_secs())),
             Err(RecvTimeoutError::Disconnected) => Err("its thread ended".to_owned()),
         }
     }
@@ -103,32 +100,16 @@ impl Keyring {
 
     fn ask(&self, name: &str, deed: Deed) -> Answer {
         let (answer, answered) = sync_channel(1);
-        let late = || {
-            Refusal::Error(VaultError::NoAnswer {
-                timeout_secs: self.timeout.as_secs(),
-            })
-        };
-        let ended = || {
-            Refusal::Error(VaultError::Failed {
-                message: "its thread ended".to_owned(),
-            })
-        };
-        self.requests
-            .try_send(Request {
-                name: name.to_owned(),
-                deed,
-                answer,
-            })
-            .map_err(|error| match error {
-                TrySendError::Full(_) => late(),
-                TrySendError::Disconnected(_) => ended(),
-            })?;
-        answered
-            .recv_timeout(self.timeout)
-            .map_err(|error| match error {
-                RecvTimeoutError::Timeout => late(),
-                RecvTimeoutError::Disconnected => ended(),
-            })?
+        let late = || Refusal::Error(VaultError::NoAnswer { timeout_secs: self.timeout.as_secs() });
+        let ended = || Refusal::Error(VaultError::Failed { message: "its thread ended".to_owned() });
+        self.requests.try_send(Request { name: name.to_owned(), deed, answer }).map_err(|error| match error {
+            TrySendError::Full(_) => late(),
+            TrySendError::Disconnected(_) => ended(),
+        })?;
+        answered.recv_timeout(self.timeout).map_err(|error| match error {
+            RecvTimeoutError::Timeout => late(),
+            RecvTimeoutError::Disconnected => ended(),
+        })?
     }
 }
 
@@ -162,14 +143,12 @@ fn serve(store: &CredentialStore, inbox: &Receiver<Request>) {
 }
 
 fn carry_out(store: &CredentialStore, name: &str, deed: Deed) -> Answer {
-    let entry = store
-        .build(SERVICE, name, None)
-        .map_err(|error| refuse(name, error))?;
+    let entry = store.build(SERVICE, name, None).map_err(|error| refuse(name, error))?;
     match deed {
         Deed::Get => read(&entry, name),
         Deed::Set(secret) => match entry.set_secret(secret.expose().as_bytes()) {
             Ok(()) => Ok(None),
-            Err(KeyringError::NoEntry) => Err(Refusal::NoPlace),
+            Err(error) if is_no_place(&error) => Err(Refusal::NoPlace),
             Err(error) => Err(refuse(name, error)),
         },
         Deed::Delete => match entry.delete_credential() {
@@ -179,15 +158,30 @@ fn carry_out(store: &CredentialStore, name: &str, deed: Deed) -> Answer {
     }
 }
 
+/// A write to a Secret Service whose default collection does not exist fails in this way. Other keyrings always have
+/// a place.
+#[cfg(target_os = "linux")]
+fn is_no_place(error: &KeyringError) -> bool {
+    match error {
+        KeyringError::NoStorageAccess(inner) => {
+            matches!(inner.downcast_ref(), Some(secret_service::Error::NoResult))
+        }
+        _ => false,
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_no_place(_error: &KeyringError) -> bool {
+    false
+}
+
 fn read(entry: &Entry, name: &str) -> Answer {
     match entry.get_secret() {
         Ok(bytes) => match String::from_utf8(bytes) {
             Ok(text) => Ok(Some(Secret::new(text))),
             Err(error) => {
                 wipe(error.into_bytes());
-                Err(Refusal::Error(VaultError::NotText {
-                    name: name.to_owned(),
-                }))
+                Err(Refusal::Error(VaultError::NotText { name: name.to_owned() }))
             }
         },
         Err(KeyringError::NoEntry) => Ok(None),
@@ -198,27 +192,16 @@ fn read(entry: &Entry, name: &str) -> Answer {
 /// In our words. Only the `Display` of the keyring's error is used: its `Debug` can hold the secret's bytes.
 fn refuse(name: &str, error: KeyringError) -> Refusal {
     Refusal::Error(match error {
-        KeyringError::NoStorageAccess(error) => VaultError::NoAccess {
-            message: error.to_string(),
-        },
-        KeyringError::TooLong(_, limit) => VaultError::TooLong {
-            name: name.to_owned(),
-            limit,
-        },
+        KeyringError::NoStorageAccess(error) => VaultError::NoAccess { message: error.to_string() },
+        KeyringError::TooLong(_, limit) => VaultError::TooLong { name: name.to_owned(), limit },
         KeyringError::BadEncoding(bytes) => {
             wipe(bytes);
-            VaultError::NotText {
-                name: name.to_owned(),
-            }
+            VaultError::NotText { name: name.to_owned() }
         }
         KeyringError::BadDataFormat(bytes, _) => {
             wipe(bytes);
-            VaultError::NotText {
-                name: name.to_owned(),
-            }
+            VaultError::NotText { name: name.to_owned() }
         }
-        other => VaultError::Failed {
-            message: other.to_string(),
-        },
+        other => VaultError::Failed { message: other.to_string() },
     })
 }

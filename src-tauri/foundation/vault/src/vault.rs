@@ -61,32 +61,17 @@ impl Vault {
 
     pub(crate) fn from_keyring(keyring: Result<Keyring, String>) -> Self {
         match keyring {
-            Ok(keyring) => Self {
-                inner: Arc::new(Inner {
-                    keyring: Some(keyring),
-                    session: Mutex::default(),
-                }),
-            },
+            Ok(keyring) => Self { inner: Arc::new(Inner { keyring: Some(keyring), session: Mutex::default() }) },
             Err(message) => {
                 tracing::info!(message, "no keyring: secrets last until the program ends");
-                Self::session_only(format!(
-                    "no keyring of this system could be opened ({message})"
-                ))
+                Self::session_only(format!("no keyring of this system could be opened ({message})"))
             }
         }
     }
 
     fn session_only(reason: String) -> Self {
-        let session = Session {
-            reason: Some(reason),
-            secrets: HashMap::new(),
-        };
-        Self {
-            inner: Arc::new(Inner {
-                keyring: None,
-                session: Mutex::new(session),
-            }),
-        }
+        let session = Session { reason: Some(reason), secrets: HashMap::new() };
+        Self { inner: Arc::new(Inner { keyring: None, session: Mutex::new(session) }) }
     }
 
     /// Where secrets go. Changes from [`VaultMode::Keyring`] to [`VaultMode::SessionOnly`] when a first write shows
@@ -95,9 +80,7 @@ impl Vault {
     pub fn mode(&self) -> VaultMode {
         match &self.session().reason {
             None => VaultMode::Keyring,
-            Some(reason) => VaultMode::SessionOnly {
-                reason: reason.clone(),
-            },
+            Some(reason) => VaultMode::SessionOnly { reason: reason.clone() },
         }
     }
 
@@ -129,11 +112,8 @@ impl Vault {
                 Ok(()) => return Ok(()),
                 Err(Refusal::Error(error)) => return Err(error),
                 Err(Refusal::NoPlace) => {
-                    self.session().reason =
-                        Some("the keyring has no default collection to write to".to_owned());
-                    tracing::info!(
-                        "the keyring has no default collection: secrets last until the program ends"
-                    );
+                    self.session().reason = Some("the keyring has no default collection to write to".to_owned());
+                    tracing::info!("the keyring has no default collection: secrets last until the program ends");
                 }
             }
         }
@@ -160,9 +140,6 @@ impl Vault {
 
     /// The map is whole after any panic: its changes are single calls.
     fn session(&self) -> MutexGuard<'_, Session> {
-        self.inner
-            .session
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.inner.session.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

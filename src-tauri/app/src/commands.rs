@@ -1,0 +1,179 @@
+//! The body of every command.
+
+use tw_artifact::{DoctorReport, EndpointConfig, ModelInfo, ServeLine, Trace};
+use tw_contract::{
+    ApiError, BatchRequest, Commands, ContinueRequest, DecideRequest, ElicitationReply, Empty, EndpointProbe,
+    EndpointSave, ExportReport, IdRequest, ImportFile, ImportKnown, ImportReport, ImportRequest, KnownConfig, Media,
+    MediaRequest, ModelRequest, OutputRequest, OutputView, ParsedServers, RunOverview, RunRequest, RunStarted,
+    RunView, ServerDraft, ServerEntry, SetSetting, SettingRequest, SettingValue, TextRequest, ToolSwitch, TraceIds,
+    TracePage, TraceQuery, VaultMode, WorkspaceInfo,
+};
+
+use crate::App;
+use crate::errors::Api;
+use crate::servers::{known_files, parse, setting};
+
+const DONE: Empty = Empty {};
+
+impl Commands for App {
+    async fn workspace_info(&self, _: Empty) -> Result<WorkspaceInfo, ApiError> {
+        let vault = match self.vault.mode() {
+            tw_vault::VaultMode::Keyring => VaultMode::Keyring,
+            tw_vault::VaultMode::SessionOnly { reason } => VaultMode::SessionOnly { reason },
+        };
+        Ok(WorkspaceInfo {
+            path: self.workspace.to_string(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            vault,
+            interrupted_runs: self.store.interrupted(),
+        })
+    }
+
+    async fn setting_get(&self, request: SettingRequest) -> Result<SettingValue, ApiError> {
+        Ok(SettingValue { value: setting(&self.store, &request.key).await? })
+    }
+
+    async fn setting_set(&self, request: SetSetting) -> Result<Empty, ApiError> {
+        self.store.set_setting(&request.key, &request.value).await.api()?;
+        Ok(DONE)
+    }
+
+    async fn endpoint_list(&self, _: Empty) -> Result<Vec<EndpointConfig>, ApiError> {
+        self.store.list_endpoints().await.api()
+    }
+
+    async fn endpoint_save(&self, request: EndpointSave) -> Result<EndpointConfig, ApiError> {
+        self.save_endpoint(request).await
+    }
+
+    async fn endpoint_delete(&self, request: IdRequest) -> Result<Empty, ApiError> {
+        self.delete_endpoint(request.id).await?;
+        Ok(DONE)
+    }
+
+    async fn endpoint_models(&self, request: EndpointProbe) -> Result<Vec<ModelInfo>, ApiError> {
+        self.probe_models(request).await
+    }
+
+    async fn endpoint_doctor(&self, request: EndpointProbe) -> Result<DoctorReport, ApiError> {
+        self.probe_doctor(request).await
+    }
+
+    async fn serve_line(&self, request: ModelRequest) -> Result<ServeLine, ApiError> {
+        Ok(tw_endpoint::serve_line(&request.model))
+    }
+
+    async fn server_list(&self, _: Empty) -> Result<Vec<ServerEntry>, ApiError> {
+        self.servers.list().await
+    }
+
+    async fn server_save(&self, request: ServerDraft) -> Result<ServerEntry, ApiError> {
+        self.servers.save(request).await
+    }
+
+    async fn server_delete(&self, request: IdRequest) -> Result<Empty, ApiError> {
+        self.servers.delete(&request.id).await?;
+        Ok(DONE)
+    }
+
+    async fn server_start(&self, request: IdRequest) -> Result<ServerEntry, ApiError> {
+        self.servers.start(&request.id).await
+    }
+
+    async fn server_stop(&self, request: IdRequest) -> Result<ServerEntry, ApiError> {
+        self.servers.stop(&request.id).await
+    }
+
+    /// A start ends the old session first.
+    async fn server_restart(&self, request: IdRequest) -> Result<ServerEntry, ApiError> {
+        self.servers.start(&request.id).await
+    }
+
+    async fn tool_switch(&self, request: ToolSwitch) -> Result<ServerEntry, ApiError> {
+        self.servers.switch(request).await
+    }
+
+    async fn server_parse(&self, request: TextRequest) -> Result<ParsedServers, ApiError> {
+        parse(&request.text)
+    }
+
+    async fn server_known(&self, _: Empty) -> Result<Vec<KnownConfig>, ApiError> {
+        known_files().await
+    }
+
+    async fn server_import(&self, request: ImportKnown) -> Result<Vec<ServerEntry>, ApiError> {
+        self.servers.import(request).await
+    }
+
+    async fn run_start(&self, request: RunRequest) -> Result<RunStarted, ApiError> {
+        self.start_runs(request).await
+    }
+
+    async fn run_stop(&self, request: IdRequest) -> Result<Empty, ApiError> {
+        if let Some(handle) = self.runs.get(&request.id) {
+            handle.control.stop();
+        }
+        Ok(DONE)
+    }
+
+    async fn batch_stop(&self, request: BatchRequest) -> Result<Empty, ApiError> {
+        self.runs.stop_batch(&request.batch_id);
+        Ok(DONE)
+    }
+
+    async fn run_continue(&self, request: ContinueRequest) -> Result<Empty, ApiError> {
+        self.continue_run(request).await?;
+        Ok(DONE)
+    }
+
+    async fn run_decide(&self, request: DecideRequest) -> Result<Empty, ApiError> {
+        self.decide_call(request).await?;
+        Ok(DONE)
+    }
+
+    async fn elicitation_reply(&self, request: ElicitationReply) -> Result<Empty, ApiError> {
+        self.reply_to(request)?;
+        Ok(DONE)
+    }
+
+    async fn run_view(&self, request: IdRequest) -> Result<RunView, ApiError> {
+        self.view_run(&request.id).await
+    }
+
+    async fn run_active(&self, _: Empty) -> Result<Vec<RunOverview>, ApiError> {
+        self.active_runs().await
+    }
+
+    async fn trace_list(&self, request: TraceQuery) -> Result<TracePage, ApiError> {
+        self.list_traces(request).await
+    }
+
+    async fn trace_get(&self, request: IdRequest) -> Result<Trace, ApiError> {
+        self.store.trace(&request.id).await.api()
+    }
+
+    async fn trace_output(&self, request: OutputRequest) -> Result<OutputView, ApiError> {
+        self.output_view(request).await
+    }
+
+    async fn trace_media(&self, request: MediaRequest) -> Result<Media, ApiError> {
+        self.media(request).await
+    }
+
+    async fn trace_text(&self, request: IdRequest) -> Result<ImportFile, ApiError> {
+        self.trace_file(&request.id).await
+    }
+
+    async fn trace_export(&self, request: TraceIds) -> Result<ExportReport, ApiError> {
+        self.export_traces(&request.ids).await
+    }
+
+    async fn trace_import(&self, request: ImportRequest) -> Result<ImportReport, ApiError> {
+        self.import_traces(request).await
+    }
+
+    async fn trace_delete(&self, request: TraceIds) -> Result<Empty, ApiError> {
+        self.delete_traces(&request.ids).await?;
+        Ok(DONE)
+    }
+}

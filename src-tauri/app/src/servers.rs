@@ -1,0 +1,391 @@
+//! MCP servers: kept, imported, and started for the window, which lists their tools from a session of its own.
+
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::{Notify, oneshot};
+use tw_artifact::{
+    Elicitation, ElicitationAnswer, Json, ServerConfig, ServerPhase, ServerStatus, ToolInfo, Transport,
+};
+use tw_collect::ServerLaunch;
+use tw_contract::{
+    ApiError, ErrorCode, Event, EventBody, ImportKnown, KnownConfig, NameValue, ParsedServers, ServerDraft,
+    ServerEntry, ToolSwitch,
+};
+use tw_mcp::{LaunchContext, ServerEvent, ServerEventKind, ServerListener, ServerSecrets, Session};
+use tw_store::Store;
+use tw_vault::Vault;
+
+use crate::blocking;
+use crate::endpoints::new_id;
+use crate::errors::{Api, IntoApi};
+use crate::hub::Hub;
+
+/// The window is told of a server at most this often: some write hundreds of lines a second.
+const TELL_EVERY: Duration = Duration::from_millis(120);
+
+/// What is known of one server.
+#[derive(Default)]
+struct Managed {
+    session: Option<Session>,
+    phase: ServerPhase,
+    /// What was last known of a session that has ended.
+    last: ServerStatus,
+}
+
+struct Shared {
+    hub: Arc<Hub>,
+    open_url: Arc<dyn Fn(&str) + Send + Sync>,
+    managed: Mutex<HashMap<String, Managed>>,
+    questions: Mutex<HashMap<String, oneshot::Sender<ElicitationAnswer>>>,
+    changed: Mutex<HashSet<String>>,
+    wake: Notify,
+}
+
+/// The servers of a workspace.
+pub(crate) struct Servers {
+    store: Store,
+    vault: Vault,
+    context: LaunchContext,
+    shared: Arc<Shared>,
+    teller: tokio::task::JoinHandle<()>,
+}
+
+/// The data are whole after any panic: every change is a single call.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Shared {
+    fn mark(&self, server_id: &str) {
+        lock(&self.changed).insert(server_id.to_owned());
+        self.wake.notify_one();
+    }
+
+    fn status(&self, server_id: &str) -> ServerStatus {
+        let managed = lock(&self.managed);
+        let Some(known) = managed.get(server_id) else {
+            return ServerStatus { server_id: server_id.to_owned(), ..ServerStatus::default() };
+        };
+        match &known.session {
+            Some(session) => session.status(),
+            None => {
+                let server_id = server_id.to_owned();
+                ServerStatus { server_id, phase: known.phase.clone(), ..known.last.clone() }
+            }
+        }
+    }
+}
+
+/// Hears what the window's sessions have to say.
+struct WindowListener(Arc<Shared>);
+
+#[async_trait]
+impl ServerListener for WindowListener {
+    async fn elicit(&self, elicitation: Elicitation) -> ElicitationAnswer {
+        let (sender, receiver) = oneshot::channel();
+        let id = elicitation.id.clone();
+        lock(&self.0.questions).insert(id.clone(), sender);
+        self.0.hub.emit(Event::SERVERS, EventBody::Elicitation { trace_id: None, elicitation });
+        let answer = receiver.await.unwrap_or(ElicitationAnswer::Cancel);
+        self.0.hub.emit(Event::SERVERS, EventBody::ElicitationClosed { trace_id: None, id });
+        answer
+    }
+
+    fn on_status(&self, event: ServerEvent) {
+        if let ServerEventKind::Phase(phase) = event.kind
+            && let Some(known) = lock(&self.0.managed).get_mut(&event.server_id)
+        {
+            known.phase = phase;
+        }
+        self.0.mark(&event.server_id);
+    }
+
+    fn open_url(&self, url: &str) {
+        (self.0.open_url)(url);
+    }
+}
+
+impl Servers {
+    pub(crate) fn new(
+        store: Store,
+        vault: Vault,
+        hub: Arc<Hub>,
+        context: LaunchContext,
+        open_url: Arc<dyn Fn(&str) + Send + Sync>,
+    ) -> Arc<Self> {
+        let shared = Arc::new(Shared {
+            hub,
+            open_url,
+            managed: Mutex::default(),
+            questions: Mutex::default(),
+            changed: Mutex::default(),
+            wake: Notify::new(),
+        });
+        let teller = tokio::spawn(tell(Arc::clone(&shared), store.clone()));
+        Arc::new(Self { store, vault, context, shared, teller })
+    }
+
+    pub(crate) async fn list(&self) -> Result<Vec<ServerEntry>, ApiError> {
+        let configs = self.store.list_servers().await.api()?;
+        let mut entries = Vec::with_capacity(configs.len());
+        for config in configs {
+            entries.push(self.entry(config).await);
+        }
+        Ok(entries)
+    }
+
+    pub(crate) async fn config(&self, id: &str) -> Result<ServerConfig, ApiError> {
+        let all = self.store.list_servers().await.api()?;
+        let found = all.into_iter().find(|config| config.id == id);
+        found.ok_or_else(|| ApiError::not_found("MCP server").with_hint("Add it again, or leave it out of the run."))
+    }
+
+    /// A server as the window shows it: the tools of a stopped one are those it had last.
+    async fn entry(&self, config: ServerConfig) -> ServerEntry {
+        let mut status = self.shared.status(&config.id);
+        if status.tools.is_empty() && status.phase != ServerPhase::Running {
+            let kept: Result<Option<Vec<ToolInfo>>, _> = self.store.get_setting(&tools_key(&config.id)).await;
+            status.tools = kept.ok().flatten().unwrap_or_default();
+        }
+        for tool in &mut status.tools {
+            tool.enabled = !config.disabled_tools.contains(&tool.name);
+        }
+        ServerEntry { config, status }
+    }
+
+    pub(crate) async fn save(&self, draft: ServerDraft) -> Result<ServerEntry, ApiError> {
+        let mut config = draft.config;
+        config.name = config.name.trim().to_owned();
+        if config.name.is_empty() {
+            return Err(ApiError::invalid("The server has no name."));
+        }
+        match &config.transport {
+            Transport::Stdio { command, .. } if command.trim().is_empty() => {
+                return Err(ApiError::invalid("The server has no command.").with_hint("Give the program to start, such as npx."));
+            }
+            Transport::Http { url } if !(url.starts_with("http://") || url.starts_with("https://")) => {
+                return Err(ApiError::invalid("The address of the server must begin with http:// or https://."));
+            }
+            Transport::Stdio { .. } | Transport::Http { .. } => {}
+        }
+        let known = if config.id.is_empty() { ServerSecrets::default() } else { self.secrets(&config.id).await? };
+        if config.id.is_empty() {
+            config.id = new_id();
+        }
+        let secrets = ServerSecrets {
+            env: fill(draft.env, &known.env),
+            headers: fill(draft.headers, &known.headers),
+        };
+        config.env_names = secrets.env.iter().map(|(name, _)| name.clone()).collect();
+        config.header_names = secrets.headers.iter().map(|(name, _)| name.clone()).collect();
+        let (vault, name) = (self.vault.clone(), ServerConfig::secret_name(&config.id));
+        let text = (!secrets.is_empty()).then(|| secrets.to_secret());
+        blocking(move || match text {
+            Some(secret) => vault.set(&name, secret),
+            None => vault.delete(&name),
+        })
+        .await?
+        .api()?;
+        self.store.put_server(&config).await.api()?;
+        Ok(self.entry(config).await)
+    }
+
+    pub(crate) async fn delete(&self, id: &str) -> Result<(), ApiError> {
+        self.stop_session(id).await;
+        lock(&self.shared.managed).remove(id);
+        let (vault, id) = (self.vault.clone(), id.to_owned());
+        let names = [ServerConfig::secret_name(&id), ServerConfig::oauth_secret_name(&id)];
+        blocking(move || names.iter().try_for_each(|name| vault.delete(name))).await?.api()?;
+        self.store.delete_server(&id).await.api()
+    }
+
+    /// Starts the window's session. Also with a sign-in in the browser, where the server asks for one.
+    pub(crate) async fn start(&self, id: &str) -> Result<ServerEntry, ApiError> {
+        let config = self.config(id).await?;
+        self.stop_session(id).await;
+        let secrets = self.secrets(id).await?;
+        {
+            let mut managed = lock(&self.shared.managed);
+            let known = managed.entry(id.to_owned()).or_default();
+            known.phase = ServerPhase::Starting;
+        }
+        self.shared.mark(id);
+        let listener: Arc<dyn ServerListener> = Arc::new(WindowListener(Arc::clone(&self.shared)));
+        let context = LaunchContext { may_sign_in: true, ..self.context.clone() };
+        match Session::start(&config, &secrets, &context, listener, self.vault.clone()).await {
+            Ok(session) => {
+                let tools = session.status().tools;
+                if let Some(known) = lock(&self.shared.managed).get_mut(id) {
+                    known.session = Some(session);
+                }
+                self.store.set_setting(&tools_key(id), &tools).await.api()?;
+                self.shared.mark(id);
+                Ok(self.entry(config).await)
+            }
+            Err(error) => {
+                let detail: Vec<String> = error.detail().unwrap_or_default().lines().map(str::to_owned).collect();
+                let error = error.into_api();
+                if let Some(known) = lock(&self.shared.managed).get_mut(id) {
+                    known.phase =
+                        ServerPhase::Failed { message: error.message.clone(), hint: error.hint.clone() };
+                    known.last.stderr_tail = detail;
+                }
+                self.shared.mark(id);
+                Err(error)
+            }
+        }
+    }
+
+    pub(crate) async fn stop(&self, id: &str) -> Result<ServerEntry, ApiError> {
+        self.stop_session(id).await;
+        Ok(self.entry(self.config(id).await?).await)
+    }
+
+    async fn stop_session(&self, id: &str) {
+        let session = lock(&self.shared.managed).get_mut(id).and_then(|known| known.session.take());
+        if let Some(session) = session {
+            let last = session.status();
+            session.shutdown().await;
+            if let Some(known) = lock(&self.shared.managed).get_mut(id) {
+                known.last = last;
+                known.phase = ServerPhase::Stopped;
+            }
+        } else if let Some(known) = lock(&self.shared.managed).get_mut(id) {
+            known.phase = ServerPhase::Stopped;
+        }
+        self.shared.mark(id);
+    }
+
+    pub(crate) async fn switch(&self, request: ToolSwitch) -> Result<ServerEntry, ApiError> {
+        let mut config = self.config(&request.server_id).await?;
+        let named: Vec<String> = match request.tool {
+            Some(tool) => vec![tool],
+            None => self.entry(config.clone()).await.status.tools.into_iter().map(|tool| tool.name).collect(),
+        };
+        config.disabled_tools.retain(|tool| !named.contains(tool));
+        if !request.enabled {
+            config.disabled_tools.extend(named);
+        }
+        self.store.put_server(&config).await.api()?;
+        Ok(self.entry(config).await)
+    }
+
+    /// What a run needs to start its own session.
+    pub(crate) async fn launch(&self, id: &str) -> Result<ServerLaunch, ApiError> {
+        let config = self.config(id).await?;
+        let secrets = self.secrets(id).await?;
+        Ok(ServerLaunch { config, secrets })
+    }
+
+    async fn secrets(&self, id: &str) -> Result<ServerSecrets, ApiError> {
+        let (vault, name) = (self.vault.clone(), ServerConfig::secret_name(id));
+        let secret = blocking(move || vault.get(&name)).await?.api()?;
+        Ok(secret.as_ref().map(ServerSecrets::from_secret).unwrap_or_default())
+    }
+
+    pub(crate) async fn import(&self, request: ImportKnown) -> Result<Vec<ServerEntry>, ApiError> {
+        // Only files that this app named itself: the window cannot make it read any other.
+        let known = known_files().await?;
+        if !known.iter().any(|config| config.path == request.path) {
+            return Err(ApiError::not_found("configuration file"));
+        }
+        let text = tokio::fs::read_to_string(Path::new(&request.path)).await.map_err(|error| {
+            ApiError::new(ErrorCode::Internal, format!("{} cannot be read: {error}.", request.path))
+        })?;
+        let parsed = parse(&text)?;
+        let mut entries = Vec::new();
+        for draft in parsed.servers {
+            if request.names.contains(&draft.config.name) {
+                entries.push(self.save(draft).await?);
+            }
+        }
+        Ok(entries)
+    }
+
+    /// Answers a question of one of the window's sessions. `false` when it is not one of theirs.
+    pub(crate) fn answer(&self, id: &str, answer: ElicitationAnswer) -> bool {
+        let sender = lock(&self.shared.questions).remove(id);
+        sender.is_some_and(|sender| sender.send(answer).is_ok())
+    }
+
+    pub(crate) async fn shutdown(&self) {
+        self.teller.abort();
+        let sessions: Vec<Session> =
+            lock(&self.shared.managed).values_mut().filter_map(|known| known.session.take()).collect();
+        futures::future::join_all(sessions.iter().map(Session::shutdown)).await;
+    }
+}
+
+/// Tells the window which servers changed, not more often than it can show.
+async fn tell(shared: Arc<Shared>, store: Store) {
+    loop {
+        shared.wake.notified().await;
+        tokio::time::sleep(TELL_EVERY).await;
+        let changed = std::mem::take(&mut *lock(&shared.changed));
+        for id in changed {
+            let status = shared.status(&id);
+            if status.phase == ServerPhase::Running
+                && let Err(error) = store.set_setting(&tools_key(&id), &status.tools).await
+            {
+                tracing::warn!(server = %id, %error, "the tools of a server could not be kept");
+            }
+            shared.hub.emit(Event::SERVERS, EventBody::ServerChanged { status });
+        }
+    }
+}
+
+/// The setting that holds the tools that a server had last.
+fn tools_key(id: &str) -> String {
+    format!("server-tools:{id}")
+}
+
+/// Values of the form; where it has none, what the vault has.
+fn fill(pairs: Vec<NameValue>, known: &[(String, String)]) -> Vec<(String, String)> {
+    let value_of = |name: &str| known.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
+    pairs
+        .into_iter()
+        .filter(|pair| !pair.name.trim().is_empty())
+        .map(|pair| {
+            let value = pair.value.or_else(|| value_of(&pair.name)).unwrap_or_default();
+            (pair.name.trim().to_owned(), value)
+        })
+        .collect()
+}
+
+/// Reads `mcpServers` JSON.
+pub(crate) fn parse(text: &str) -> Result<ParsedServers, ApiError> {
+    let (servers, problems) = tw_mcp::parse_config(text).map_err(|error| ApiError::invalid(crate::errors::sentence(&error.to_string())))?;
+    let drafts = servers.into_iter().map(|server| ServerDraft {
+        env: named(server.secrets.env),
+        headers: named(server.secrets.headers),
+        config: server.config,
+    });
+    Ok(ParsedServers { servers: drafts.collect(), problems })
+}
+
+fn named(pairs: Vec<(String, String)>) -> Vec<NameValue> {
+    pairs.into_iter().map(|(name, value)| NameValue { name, value: Some(value) }).collect()
+}
+
+/// Configuration files of other programs on this machine.
+pub(crate) async fn known_files() -> Result<Vec<KnownConfig>, ApiError> {
+    let found = blocking(tw_mcp::known_config_files).await?;
+    Ok(found
+        .into_iter()
+        .map(|known| KnownConfig {
+            app: known.app,
+            path: known.path.display().to_string(),
+            names: known.names,
+            problem: known.problem,
+        })
+        .collect())
+}
+
+/// A setting as JSON, for the window.
+pub(crate) async fn setting(store: &Store, key: &str) -> Result<Json, ApiError> {
+    Ok(store.get_setting::<Json>(key).await.api()?.unwrap_or_default())
+}

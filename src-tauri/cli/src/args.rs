@@ -1,0 +1,155 @@
+//! The command line.
+
+use camino::Utf8PathBuf;
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+/// Tracewright without its window.
+#[derive(Debug, Parser)]
+#[command(name = "tw", version)]
+pub(crate) struct Args {
+    /// The workspace folder [default: the platform's data folder]
+    #[arg(long, global = true, value_name = "DIR", env = "TRACEWRIGHT_WORKSPACE")]
+    pub(crate) workspace: Option<Utf8PathBuf>,
+    /// One JSON document on stdout, nothing else there
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// No progress on stderr
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve the app's window and API on loopback
+    Serve(Serve),
+    /// Run the agent on a task and print the trace's id
+    Run(Box<Run>),
+    /// Examine an endpoint
+    Doctor(Doctor),
+    /// Import traces
+    Import(Import),
+    /// List traces
+    List(List),
+    /// Show a trace
+    Show(Show),
+    /// Export traces
+    Export(Export),
+}
+
+/// `tw serve`
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Serve {
+    /// The port; 0 for a free one
+    #[arg(long, default_value_t = 0)]
+    pub(crate) port: u16,
+}
+
+/// Who decides about calls when nobody is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Approve {
+    /// Every call runs
+    All,
+    /// Calls of tools that claim to only read run; the others are rejected
+    ReadOnly,
+    /// Every call is rejected
+    None,
+}
+
+/// An endpoint on the command line. Keys are named by their environment variable, never given.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct EndpointArgs {
+    /// Base URL, such as http://127.0.0.1:8000/v1
+    #[arg(long, value_name = "URL")]
+    pub(crate) endpoint: String,
+    /// The model's name
+    #[arg(long)]
+    pub(crate) model: String,
+    /// The environment variable that holds the API key
+    #[arg(long, value_name = "VAR")]
+    pub(crate) api_key_env: Option<String>,
+}
+
+/// `tw run`
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Run {
+    /// What the agent should do
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) task: String,
+    /// A file with the system prompt
+    #[arg(long, value_name = "FILE")]
+    pub(crate) system: Option<Utf8PathBuf>,
+    #[command(flatten)]
+    pub(crate) endpoint: EndpointArgs,
+    /// A file with mcpServers JSON
+    #[arg(long, value_name = "CONFIG.json")]
+    pub(crate) mcp: Option<Utf8PathBuf>,
+    /// Which calls run
+    #[arg(long, value_enum, default_value_t = Approve::ReadOnly)]
+    pub(crate) approve: Approve,
+    /// Most answers of the model
+    #[arg(long, value_name = "N", default_value_t = 30)]
+    pub(crate) max_steps: u32,
+    /// Runs of the task
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) samples: u32,
+    /// Most tokens of one tool output that the model sees
+    #[arg(long, value_name = "TOKENS", default_value_t = 8_000)]
+    pub(crate) tool_budget: u32,
+}
+
+/// `tw doctor`
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Doctor {
+    #[command(flatten)]
+    pub(crate) endpoint: EndpointArgs,
+}
+
+/// Formats of trace files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Whatever the file is
+    Auto,
+    /// {timestamp, model, messages, tools}
+    Workshop,
+}
+
+/// `tw import`
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Import {
+    /// Files, or folders of .json files
+    #[arg(required = true)]
+    pub(crate) paths: Vec<Utf8PathBuf>,
+    /// What the files are
+    #[arg(long, value_enum, default_value_t = Format::Auto)]
+    pub(crate) format: Format,
+}
+
+/// `tw list`
+#[derive(Debug, ClapArgs)]
+pub(crate) struct List {
+    /// Words to find
+    pub(crate) query: Option<String>,
+}
+
+/// `tw show`
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Show {
+    /// The trace's id
+    pub(crate) id: String,
+}
+
+/// `tw export`
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Export {
+    /// Words to find; all traces without
+    pub(crate) query: Option<String>,
+    /// What to write
+    #[arg(long, value_enum, default_value_t = Format::Workshop)]
+    pub(crate) format: Format,
+    /// The folder to write into
+    #[arg(long, value_name = "PATH")]
+    pub(crate) out: Utf8PathBuf,
+}

@@ -1,0 +1,21 @@
+//! A scripted endpoint: an OpenAI-style server on loopback that answers what a test tells it to, in the exact shapes of
+//! real servers, or fails in the ways of real networks.
+//!
+//! In: scripts, one an answer, or a rule that makes them. Out: HTTP on a free port, and every request as it came
+//! ([`Recorded`]). Never: a model, a port or a connection that outlives the [`ScriptedEndpoint`].
+
+mod answer;
+mod connection;
+mod lora;
+mod script;
+mod server;
+mod shape;
+
+pub use answer::{AnswerScript, answer};
+pub use lora::Lora;
+pub use script::{Script, Step};
+pub use server::{EndpointOptions, Recorded, ScriptedEndpoint};
+pub use shape::{Flavour, Shape, TextForm};
+
+/// The model that a scripted endpoint offers unless told otherwise.
+pub const MODEL: &str = "scripted-model";

@@ -1,0 +1,5 @@
+//! The pages, one folder a stage.
+
+pub(crate) mod collect;
+pub(crate) mod review;
+pub(crate) mod settings;

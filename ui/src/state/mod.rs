@@ -1,0 +1,23 @@
+//! What the pages share.
+
+pub(crate) mod clock;
+pub(crate) mod endpoints;
+pub(crate) mod format;
+pub(crate) mod keys;
+pub(crate) mod runs;
+pub(crate) mod servers;
+pub(crate) mod settings;
+pub(crate) mod strip;
+pub(crate) mod toasts;
+
+/// Gives the shared state to everything below. The backend must have been given before.
+pub(crate) fn provide() {
+    toasts::provide();
+    settings::provide();
+    clock::provide();
+    keys::provide();
+    strip::provide();
+    endpoints::provide();
+    servers::provide();
+    runs::provide();
+}
