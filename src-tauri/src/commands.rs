@@ -23,11 +23,7 @@ impl Subscription {
 
 /// Carries out one command of the contract. `payload` and the answer are JSON; the error is an `ApiError` as JSON.
 #[tauri::command]
-pub(crate) async fn call(
-    host: State<'_, Host>,
-    cmd: String,
-    payload: String,
-) -> Result<String, String> {
+pub(crate) async fn call(host: State<'_, Host>, cmd: String, payload: String) -> Result<String, String> {
     host.call(&cmd, &payload).await
 }
 

@@ -7,6 +7,7 @@
 #![cfg_attr(all(windows, not(debug_assertions)), windows_subsystem = "windows")]
 
 use std::env;
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -14,23 +15,23 @@ use tracewright::{Options, OptionsError};
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
+    let args: Vec<OsString> = env::args_os().collect();
+    // This program also watches over the processes of MCP servers, without a window.
+    if let Some(code) = tw_app::run_guard_if_asked(&args) {
+        return code;
+    }
     // Two TLS providers are in the tree; without a choice the first connection would panic. An error only says that
     // the choice was made before.
     drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
     log_to_stderr();
-    let options = match Options::read(env::args_os().skip(1), env::var_os("TRACEWRIGHT_WORKSPACE"))
-    {
+    let options = match Options::read(args.into_iter().skip(1), env::var_os("TRACEWRIGHT_WORKSPACE")) {
         Ok(options) => options,
         Err(OptionsError::Help(text)) => return say(&mut io::stdout(), &text, ExitCode::SUCCESS),
         Err(error) => return say(&mut io::stderr(), &error.to_string(), ExitCode::from(2)),
     };
     match tracewright::run(options) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => say(
-            &mut io::stderr(),
-            &format!("Tracewright could not open: {error:#}"),
-            ExitCode::FAILURE,
-        ),
+        Err(error) => say(&mut io::stderr(), &format!("Tracewright could not open: {error:#}"), ExitCode::FAILURE),
     }
 }
 
@@ -42,8 +43,5 @@ fn say(to: &mut dyn Write, text: &str, code: ExitCode) -> ExitCode {
 
 fn log_to_stderr() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr)
-        .init();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
 }

@@ -2,12 +2,13 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::path::{Path, PathBuf};
+
+use camino::{Utf8Path, Utf8PathBuf};
 
 /// How the app is to start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
-    workspace: Option<PathBuf>,
+    workspace: Option<Utf8PathBuf>,
 }
 
 /// Why the app does not start.
@@ -37,31 +38,23 @@ impl Options {
     ///
     /// # Errors
     /// [`OptionsError::Help`] when asked, [`OptionsError::Usage`] for an argument that is not known or lacks its value.
-    pub fn read(
-        args: impl IntoIterator<Item = OsString>,
-        from_env: Option<OsString>,
-    ) -> Result<Self, OptionsError> {
-        let mut workspace = from_env
-            .filter(|folder| !folder.is_empty())
-            .map(PathBuf::from);
+    pub fn read(args: impl IntoIterator<Item = OsString>, from_env: Option<OsString>) -> Result<Self, OptionsError> {
+        let mut workspace = match from_env {
+            Some(value) if !value.is_empty() => Some(folder(&value)?),
+            _ => None,
+        };
         let mut args = args.into_iter();
         while let Some(arg) = args.next() {
-            let text = arg.to_string_lossy();
-            if text == "--workspace" {
-                workspace = Some(folder(args.next().as_deref())?);
-            } else if let Some(value) = text.strip_prefix("--workspace=") {
-                workspace = Some(folder(Some(OsStr::new(value)))?);
-            } else if text == "--help" || text == "-h" {
-                return Err(OptionsError::Help(USAGE.to_owned()));
-            } else if text == "--version" {
-                return Err(OptionsError::Help(format!(
-                    "tracewright {}",
-                    env!("CARGO_PKG_VERSION")
-                )));
-            } else {
-                return Err(OptionsError::Usage(format!(
-                    "`{text}` is not known.\n\n{USAGE}"
-                )));
+            match arg.to_str() {
+                Some("--workspace") => workspace = Some(folder(&args.next().unwrap_or_default())?),
+                Some("--help" | "-h") => return Err(OptionsError::Help(USAGE.to_owned())),
+                Some("--version") => {
+                    return Err(OptionsError::Help(format!("tracewright {}", env!("CARGO_PKG_VERSION"))));
+                }
+                text => match text.and_then(|text| text.strip_prefix("--workspace=")) {
+                    Some(value) => workspace = Some(folder(OsStr::new(value))?),
+                    None => return Err(usage(&format!("`{}` is not known.", arg.to_string_lossy()))),
+                },
             }
         }
         Ok(Self { workspace })
@@ -69,16 +62,24 @@ impl Options {
 
     /// The workspace that was named, if one was.
     #[must_use]
-    pub fn workspace(&self) -> Option<&Path> {
+    pub fn workspace(&self) -> Option<&Utf8Path> {
         self.workspace.as_deref()
     }
 }
 
-fn folder(value: Option<&OsStr>) -> Result<PathBuf, OptionsError> {
-    value
-        .filter(|value| !value.is_empty())
-        .map(PathBuf::from)
-        .ok_or_else(|| OptionsError::Usage(format!("--workspace lacks its folder.\n\n{USAGE}")))
+/// Absolute, because MCP servers start in folders of their own.
+fn folder(value: &OsStr) -> Result<Utf8PathBuf, OptionsError> {
+    if value.is_empty() {
+        return Err(usage("--workspace lacks its folder."));
+    }
+    std::path::absolute(value)
+        .ok()
+        .and_then(|path| Utf8PathBuf::from_path_buf(path).ok())
+        .ok_or_else(|| usage(&format!("`{}` cannot be a workspace: its name is not UTF-8.", value.to_string_lossy())))
+}
+
+fn usage(happened: &str) -> OptionsError {
+    OptionsError::Usage(format!("{happened}\n\n{USAGE}"))
 }
 
 #[cfg(test)]
@@ -86,41 +87,25 @@ mod tests {
     use super::*;
 
     fn read(args: &[&str], from_env: Option<&str>) -> Result<Options, OptionsError> {
-        Options::read(
-            args.iter().map(OsString::from),
-            from_env.map(OsString::from),
-        )
+        Options::read(args.iter().map(OsString::from), from_env.map(OsString::from))
     }
 
-    fn workspace(args: &[&str], from_env: Option<&str>) -> Option<PathBuf> {
-        read(args, from_env)
-            .ok()
-            .and_then(|options| options.workspace)
+    fn workspace(args: &[&str], from_env: Option<&str>) -> Option<Utf8PathBuf> {
+        read(args, from_env).ok().and_then(|options| options.workspace)
     }
 
     #[test]
     fn an_argument_names_the_workspace_before_the_environment_does() {
         assert_eq!(workspace(&[], None), None);
         assert_eq!(workspace(&[], Some("")), None);
-        assert_eq!(workspace(&[], Some("/env")), Some(PathBuf::from("/env")));
-        assert_eq!(
-            workspace(&["--workspace", "/arg"], Some("/env")),
-            Some(PathBuf::from("/arg"))
-        );
-        assert_eq!(
-            workspace(&["--workspace=/arg"], Some("/env")),
-            Some(PathBuf::from("/arg"))
-        );
+        assert_eq!(workspace(&[], Some("/env")), Some(Utf8PathBuf::from("/env")));
+        assert_eq!(workspace(&["--workspace", "/arg"], Some("/env")), Some(Utf8PathBuf::from("/arg")));
+        assert_eq!(workspace(&["--workspace=/arg"], Some("/env")), Some(Utf8PathBuf::from("/arg")));
     }
 
     #[test]
     fn what_is_not_understood_is_refused_with_the_usage() {
-        for wrong in [
-            &["--workspace"][..],
-            &["--workspace="],
-            &["--frobnicate"],
-            &["file.json"],
-        ] {
+        for wrong in [&["--workspace"][..], &["--workspace="], &["--frobnicate"], &["file.json"]] {
             assert!(
                 matches!(read(wrong, None), Err(OptionsError::Usage(text)) if text.contains("Usage: tracewright")),
                 "{wrong:?}"
@@ -130,10 +115,7 @@ mod tests {
 
     #[test]
     fn help_and_version_are_answers_not_failures() {
-        assert!(matches!(
-            read(&["--help"], None),
-            Err(OptionsError::Help(_))
-        ));
+        assert!(matches!(read(&["--help"], None), Err(OptionsError::Help(_))));
         assert!(
             matches!(read(&["--version"], None), Err(OptionsError::Help(text)) if text.starts_with("tracewright "))
         );

@@ -23,26 +23,18 @@ pub fn run(options: Options) -> anyhow::Result<()> {
     // First of all plugins, so that a second start does nothing else. A named workspace is a person's own arrangement:
     // it may stand beside the usual window.
     if options.workspace().is_none() {
-        builder = builder.plugin(tauri_plugin_single_instance::init(|app, _args, _folder| {
-            window::show(app)
-        }));
+        builder = builder.plugin(tauri_plugin_single_instance::init(|app, _args, _folder| window::show(app)));
     }
     let app = builder
         .plugin(tauri_plugin_opener::init())
         .plugin(
             tauri_plugin_window_state::Builder::default()
                 .with_state_flags(
-                    StateFlags::SIZE
-                        | StateFlags::POSITION
-                        | StateFlags::MAXIMIZED
-                        | StateFlags::FULLSCREEN,
+                    StateFlags::SIZE | StateFlags::POSITION | StateFlags::MAXIMIZED | StateFlags::FULLSCREEN,
                 )
                 .build(),
         )
-        .invoke_handler(tauri::generate_handler![
-            commands::call,
-            commands::subscribe
-        ])
+        .invoke_handler(tauri::generate_handler![commands::call, commands::subscribe])
         .setup(move |app| {
             app.manage(Host::open(options));
             app.manage(Subscription::default());
@@ -79,11 +71,9 @@ fn end_on_signals(app: AppHandle<Wry>) {
     use tokio::signal::unix::{SignalKind, signal};
 
     tauri::async_runtime::spawn(async move {
-        let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hangup)) = (
-            signal(SignalKind::terminate()),
-            signal(SignalKind::interrupt()),
-            signal(SignalKind::hangup()),
-        ) else {
+        let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hangup)) =
+            (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), signal(SignalKind::hangup()))
+        else {
             tracing::warn!("signals cannot be heard: an end from outside will not be orderly");
             return;
         };

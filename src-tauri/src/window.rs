@@ -17,10 +17,7 @@ pub(crate) fn open<R: Runtime>(app: &AppHandle<R>) -> tauri::Result<()> {
         .iter()
         .find(|window| window.label == MAIN)
         .cloned()
-        .unwrap_or_else(|| WindowConfig {
-            label: MAIN.to_owned(),
-            ..WindowConfig::default()
-        });
+        .unwrap_or_else(|| WindowConfig { label: MAIN.to_owned(), ..WindowConfig::default() });
     WebviewWindowBuilder::from_config(app, &config)?
         .on_navigation(|url| {
             let own = is_own_page(url);
@@ -77,11 +74,7 @@ mod tests {
     #[test]
     fn only_the_apps_own_page_loads_in_the_window() {
         let check = |address: &str, own: bool| {
-            assert_eq!(
-                Url::parse(address).ok().map(|url| is_own_page(&url)),
-                Some(own),
-                "{address}"
-            );
+            assert_eq!(Url::parse(address).ok().map(|url| is_own_page(&url)), Some(own), "{address}");
         };
         check("tauri://localhost/traces/1?x=y", true);
         check("about:blank", true);

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
-use thirtyfour::{By, ChromiumLikeCapabilities, DesiredCapabilities, WebDriver};
+use thirtyfour::{ChromiumLikeCapabilities, DesiredCapabilities, WebDriver};
 
 use crate::drive::{self, Group, Home, PATIENCE};
 
@@ -15,6 +15,7 @@ use crate::drive::{self, Group, Home, PATIENCE};
 pub struct Browser {
     // In the order in which they end.
     driver: Option<WebDriver>,
+    #[cfg_attr(not(test), expect(dead_code, reason = "held for its end"))]
     process: Group,
     _home: TempDir,
 }
@@ -37,10 +38,7 @@ impl Browser {
 
         let mut capabilities = DesiredCapabilities::chrome();
         capabilities.set_binary(&chromium.to_string_lossy())?;
-        let profile = format!(
-            "--user-data-dir={}",
-            folder.path().join("profile").display()
-        );
+        let profile = format!("--user-data-dir={}", folder.path().join("profile").display());
         for arg in [
             "--headless=new",
             "--window-size=1280,800",
@@ -61,11 +59,7 @@ impl Browser {
             .connect()
             .await
             .context("Chromium did not open")?;
-        let browser = Self {
-            driver: Some(driver),
-            process,
-            _home: folder,
-        };
+        let browser = Self { driver: Some(driver), process, _home: folder };
         browser.driver()?.goto(address).await?;
         Ok(browser)
     }
@@ -83,12 +77,7 @@ impl Browser {
     /// # Errors
     /// When it has not in time.
     pub async fn wait_until_ready(&self) -> Result<()> {
-        let driver = self.driver()?;
-        drive::wait_for("the UI in the browser", PATIENCE, async || {
-            driver.find(By::Css(crate::window::READY)).await.ok()
-        })
-        .await
-        .map(drop)
+        drive::wait_for_ui(self.driver()?).await
     }
 
     /// Writes a picture of the page as PNG.
@@ -118,18 +107,14 @@ async fn port_of(process: &mut Group) -> Result<u16> {
         while reader.read_line(&mut line)? > 0 {
             if let Some(port) = started_on(&line) {
                 // Nobody reads what follows, but a full pipe would stop the child.
-                std::thread::spawn(move || {
-                    std::io::copy(&mut reader, &mut std::io::sink()).map(drop)
-                });
+                std::thread::spawn(move || std::io::copy(&mut reader, &mut std::io::sink()).map(drop));
                 return Ok(port);
             }
             line.clear();
         }
         bail!("chromedriver ended without naming its port")
     });
-    tokio::time::timeout(PATIENCE, read)
-        .await
-        .context("chromedriver said nothing")??
+    tokio::time::timeout(PATIENCE, read).await.context("chromedriver said nothing")??
 }
 
 fn started_on(line: &str) -> Option<u16> {
@@ -147,22 +132,19 @@ mod tests {
 
     #[test]
     fn the_drivers_port_is_read_from_its_own_words() {
-        assert_eq!(
-            started_on("ChromeDriver was started successfully on port 38717.\n"),
-            Some(38717)
-        );
+        assert_eq!(started_on("ChromeDriver was started successfully on port 38717.\n"), Some(38717));
         assert_eq!(started_on("Only local connections are allowed.\n"), None);
     }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn a_page_on_loopback_is_opened_seen_and_closed_with_everything_that_ran() -> Result<()> {
-        const PAGE: &str =
-            "<title>A page</title><div id=app></div><script>app.dataset.ready = 1</script>";
+        const PAGE: &str = "<title>A page</title><div id=app></div><script>app.dataset.ready = 1</script>";
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
         let address = format!("http://{}/", listener.local_addr()?);
-        let server = tokio::spawn(async move {
-            axum::serve(listener, Router::new().route("/", get(async || Html(PAGE)))).await
-        });
+        let server =
+            tokio::spawn(
+                async move { axum::serve(listener, Router::new().route("/", get(async || Html(PAGE)))).await },
+            );
 
         let browser = Browser::open(&address).await?;
         browser.wait_until_ready().await?;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use std::{env, fs, io};
 
 use anyhow::{Context, Result, bail};
+use thirtyfour::{By, WebDriver};
 
 /// How long a display, a driver or a page may take to come up on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -31,9 +32,10 @@ impl Group {
         let name = command.get_program().to_string_lossy().into_owned();
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(command, 0);
-        let child = command.stdin(Stdio::null()).spawn().with_context(|| {
-            format!("{name} could not start; `cargo xtask setup --tests` installs what is missing")
-        })?;
+        let child = command
+            .stdin(Stdio::null())
+            .spawn()
+            .with_context(|| format!("{name} could not start; `cargo xtask setup --tests` installs what is missing"))?;
         Ok(Self { child, name })
     }
 
@@ -45,10 +47,7 @@ impl Group {
 
     /// What the child prints, when its stdout is a pipe. Once.
     pub fn take_stdout(&mut self) -> Result<ChildStdout> {
-        self.child
-            .stdout
-            .take()
-            .with_context(|| format!("{} has no stdout to read", self.name))
+        self.child.stdout.take().with_context(|| format!("{} has no stdout to read", self.name))
     }
 
     /// Whether the first child still runs.
@@ -79,12 +78,7 @@ pub fn signal_process(process: u32, signal: &str) {
 fn kill(target: &str, signal: &str) {
     // The shell's own kill: there on every system, and no unsafe call here.
     let script = format!("kill -{signal} {target}");
-    drop(
-        Command::new("sh")
-            .args(["-c", &script])
-            .stderr(Stdio::null())
-            .status(),
-    );
+    drop(Command::new("sh").args(["-c", &script]).stderr(Stdio::null()).status());
 }
 
 /// A port on loopback that was free a moment ago.
@@ -92,8 +86,7 @@ fn kill(target: &str, signal: &str) {
 /// # Errors
 /// When the system gives none.
 pub fn free_port() -> Result<u16> {
-    let listener =
-        TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free port on loopback")?;
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free port on loopback")?;
     Ok(listener.local_addr()?.port())
 }
 
@@ -101,11 +94,7 @@ pub fn free_port() -> Result<u16> {
 ///
 /// # Errors
 /// With `what`, when there was none in time.
-pub async fn wait_for<T>(
-    what: &str,
-    limit: Duration,
-    mut look: impl AsyncFnMut() -> Option<T>,
-) -> Result<T> {
+pub async fn wait_for<T>(what: &str, limit: Duration, mut look: impl AsyncFnMut() -> Option<T>) -> Result<T> {
     let began = Instant::now();
     loop {
         if let Some(answer) = look().await {
@@ -118,15 +107,30 @@ pub async fn wait_for<T>(
     }
 }
 
+/// The page's content once the UI has drawn itself: before that, a picture shows nothing.
+pub const READY: &str = "#app[data-ready]";
+
+/// Waits until the UI has drawn itself.
+///
+/// # Errors
+/// When it has not in time; the message holds what the page shows instead.
+pub(crate) async fn wait_for_ui(driver: &WebDriver) -> Result<()> {
+    let waited = wait_for("the UI", PATIENCE, async || driver.find(By::Css(READY)).await.ok()).await;
+    match waited {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            let address = driver.current_url().await.map(String::from).unwrap_or_default();
+            let page = driver.source().await.unwrap_or_else(|error| error.to_string());
+            Err(error.context(format!("the page at {address} is not ready:\n{page}")))
+        }
+    }
+}
+
 /// Waits until something accepts connections on the loopback port.
 pub(crate) async fn wait_for_port(what: &str, port: u16) -> Result<()> {
-    wait_for(what, PATIENCE, async || {
-        tokio::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port))
-            .await
-            .ok()
-    })
-    .await
-    .map(drop)
+    wait_for(what, PATIENCE, async || tokio::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.ok())
+        .await
+        .map(drop)
 }
 
 /// The window's program: `cargo xtask test` says where it is; without it, beside the test binaries.
@@ -158,10 +162,7 @@ fn binary(variable: &str, name: &str) -> Result<PathBuf> {
     if path.is_file() {
         Ok(path)
     } else {
-        bail!(
-            "{} is not built: run the tests with `cargo xtask test`",
-            path.display()
-        )
+        bail!("{} is not built: run the tests with `cargo xtask test`", path.display())
     }
 }
 
@@ -169,11 +170,7 @@ fn binary(variable: &str, name: &str) -> Result<PathBuf> {
 #[must_use]
 pub fn on_path(names: &[&str]) -> Option<PathBuf> {
     let path = env::var_os("PATH")?;
-    names.iter().find_map(|name| {
-        env::split_paths(&path)
-            .map(|folder| folder.join(name))
-            .find(|file| file.is_file())
-    })
+    names.iter().find_map(|name| env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file()))
 }
 
 /// The Chromium that `cargo xtask test` names, or the first on PATH.
@@ -183,14 +180,7 @@ pub fn on_path(names: &[&str]) -> Option<PathBuf> {
 pub fn chromium() -> Result<PathBuf> {
     env::var_os("TW_TEST_CHROMIUM")
         .map(PathBuf::from)
-        .or_else(|| {
-            on_path(&[
-                "chromium",
-                "chromium-browser",
-                "google-chrome-stable",
-                "google-chrome",
-            ])
-        })
+        .or_else(|| on_path(&["chromium", "chromium-browser", "google-chrome-stable", "google-chrome"]))
         .context("Chromium is not installed; `cargo xtask setup --tests` installs it")
 }
 
@@ -206,9 +196,7 @@ impl Home {
     /// # Errors
     /// When they cannot be made.
     pub fn at(folder: &Path) -> Result<Self> {
-        let home = Self {
-            folder: folder.to_path_buf(),
-        };
+        let home = Self { folder: folder.to_path_buf() };
         for name in ["home", "config", "data", "cache", "state", "run"] {
             fs::create_dir_all(home.folder.join(name))?;
         }
@@ -272,12 +260,7 @@ pub fn children_of(process: u32) -> Vec<u32> {
 /// The parent that /proc/ID/stat names: the second word after the program's name in parentheses.
 fn parent_of(process: u32) -> Option<u32> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    stat.rsplit_once(')')?
-        .1
-        .split_whitespace()
-        .nth(1)?
-        .parse()
-        .ok()
+    stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
 }
 
 /// Whether the process is there and has not ended; one that only waits to be collected has ended.

@@ -6,4 +6,5 @@
 pub mod browser;
 pub mod drive;
 pub mod endpoint;
+pub mod mcp;
 pub mod window;

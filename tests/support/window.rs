@@ -7,12 +7,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use serde_json::json;
-use thirtyfour::{By, Capabilities, WebDriver};
+use thirtyfour::{Capabilities, WebDriver};
 
 use crate::drive::{self, Group, Home, PATIENCE};
-
-/// The window's content once the UI has drawn itself: before that, a picture shows nothing.
-pub const READY: &str = "#app[data-ready]";
 
 /// How the window is to be opened.
 #[derive(Debug)]
@@ -29,13 +26,7 @@ impl WindowSetup {
     /// folder, it finds what it kept.
     #[must_use]
     pub fn new(home: &Path) -> Self {
-        Self {
-            home: home.to_path_buf(),
-            args: Vec::new(),
-            variables: Vec::new(),
-            keyring: false,
-            size: (1280, 800),
-        }
+        Self { home: home.to_path_buf(), args: Vec::new(), variables: Vec::new(), keyring: false, size: (1280, 800) }
     }
 
     /// One more argument for the app.
@@ -74,11 +65,7 @@ impl WindowSetup {
         let binary = drive::tracewright_binary()?;
         let home = Home::at(&self.home)?;
         let display = Display::start(self.size).await?;
-        let bus = if self.keyring {
-            Some(Bus::start(&home).await?)
-        } else {
-            None
-        };
+        let bus = if self.keyring { Some(Bus::start(&home).await?) } else { None };
 
         let port = drive::free_port()?;
         let mut command = Command::new("WebKitWebDriver");
@@ -97,40 +84,25 @@ impl WindowSetup {
                 ("NO_AT_BRIDGE", "1"),
                 ("GSETTINGS_BACKEND", "memory"),
                 // An address that no bus answers at, instead of one started behind our back.
-                (
-                    "DBUS_SESSION_BUS_ADDRESS",
-                    bus.as_ref().map_or("disabled:", |bus| bus.address.as_str()),
-                ),
+                ("DBUS_SESSION_BUS_ADDRESS", bus.as_ref().map_or("disabled:", |bus| bus.address.as_str())),
             ],
         );
         command.env_remove("WAYLAND_DISPLAY");
         // A named workspace also switches off the single-instance rule.
         command.env("TRACEWRIGHT_WORKSPACE", home.workspace());
-        drive::equip(
-            &mut command,
-            self.variables.iter().map(|(name, value)| (name, value)),
-        );
+        drive::equip(&mut command, self.variables.iter().map(|(name, value)| (name, value)));
         let driver_process = Group::spawn(command.stdout(Stdio::null()))?;
         drive::wait_for_port("WebKitWebDriver", port).await?;
 
         let mut capabilities = Capabilities::new();
         capabilities.set("browserName", "wry")?;
-        capabilities.set(
-            "webkitgtk:browserOptions",
-            json!({ "binary": binary, "args": self.args }),
-        )?;
+        capabilities.set("webkitgtk:browserOptions", json!({ "binary": binary, "args": self.args }))?;
         let driver = WebDriver::builder(format!("http://127.0.0.1:{port}"), capabilities)
             .request_timeout(PATIENCE)
             .connect()
             .await
             .context("the window did not open")?;
-        Ok(Window {
-            driver: Some(driver),
-            driver_process,
-            binary,
-            _bus: bus,
-            _display: display,
-        })
+        Ok(Window { driver: Some(driver), driver_process, binary, _bus: bus, _display: display })
     }
 }
 
@@ -159,12 +131,7 @@ impl Window {
     /// # Errors
     /// When it has not in time.
     pub async fn wait_until_ready(&self) -> Result<()> {
-        let driver = self.driver()?;
-        drive::wait_for("the UI in the window", PATIENCE, async || {
-            driver.find(By::Css(READY)).await.ok()
-        })
-        .await
-        .map(drop)
+        drive::wait_for_ui(self.driver()?).await
     }
 
     /// Writes a picture of the page as PNG.
@@ -183,8 +150,7 @@ impl Window {
         drive::children_of(self.driver_process.id())
             .into_iter()
             .find(|child| {
-                drive::program_of(*child)
-                    .is_some_and(|program| program.file_name() == self.binary.file_name())
+                drive::program_of(*child).is_some_and(|program| program.file_name() == self.binary.file_name())
             })
             .context("the app is not running")
     }
@@ -198,10 +164,7 @@ impl Window {
         let began = std::time::Instant::now();
         drive::signal_process(process, "TERM");
         self.forget_driver();
-        drive::wait_for("the app's end", limit, async || {
-            (!drive::is_alive(process)).then_some(())
-        })
-        .await?;
+        drive::wait_for("the app's end", limit, async || (!drive::is_alive(process)).then_some(())).await?;
         Ok(began.elapsed())
     }
 
@@ -213,10 +176,7 @@ impl Window {
         let process = self.app_process()?;
         drive::signal_process(process, "KILL");
         self.forget_driver();
-        drive::wait_for("the app's death", PATIENCE, async || {
-            (!drive::is_alive(process)).then_some(())
-        })
-        .await
+        drive::wait_for("the app's death", PATIENCE, async || (!drive::is_alive(process)).then_some(())).await
     }
 
     /// The session has no window any more: a farewell to the driver would only wait for it.
@@ -247,24 +207,12 @@ impl Display {
         let screen = format!("{width}x{height}x24");
         let mut command = Command::new("Xvfb");
         command
-            .args([
-                "-displayfd",
-                "1",
-                "-screen",
-                "0",
-                &screen,
-                "-nolisten",
-                "tcp",
-                "-noreset",
-            ])
+            .args(["-displayfd", "1", "-screen", "0", &screen, "-nolisten", "tcp", "-noreset"])
             .stdout(Stdio::piped())
             .stderr(Stdio::null());
         let mut process = Group::spawn(&mut command)?;
         let number = first_line(&mut process, "Xvfb").await?;
-        Ok(Self {
-            name: format!(":{number}"),
-            process,
-        })
+        Ok(Self { name: format!(":{number}"), process })
     }
 }
 
@@ -281,10 +229,7 @@ impl Bus {
     async fn start(home: &Home) -> Result<Self> {
         let mut command = Command::new("dbus-daemon");
         command.args(["--session", "--nofork", "--print-address=1"]);
-        command.arg(format!(
-            "--address=unix:path={}",
-            home.run_folder().join("bus").display()
-        ));
+        command.arg(format!("--address=unix:path={}", home.run_folder().join("bus").display()));
         drive::equip(&mut command, home.variables());
         let mut process = Group::spawn(command.stdout(Stdio::piped()).stderr(Stdio::null()))?;
         let address = first_line(&mut process, "dbus-daemon").await?;
@@ -296,15 +241,8 @@ impl Bus {
         command.env("DBUS_SESSION_BUS_ADDRESS", &address);
         let keyring = Group::spawn(command.stdout(Stdio::null()).stderr(Stdio::null()))?;
         // It says nothing when it is up; the bus knows.
-        drive::wait_for("an unlocked keyring", PATIENCE, async || {
-            has_open_keyring(&address).then_some(())
-        })
-        .await?;
-        Ok(Self {
-            address,
-            _keyring: keyring,
-            _process: process,
-        })
+        drive::wait_for("an unlocked keyring", PATIENCE, async || has_open_keyring(&address).then_some(())).await?;
+        Ok(Self { address, _keyring: keyring, _process: process })
     }
 }
 
@@ -350,9 +288,8 @@ async fn first_line(process: &mut Group, name: &str) -> Result<String> {
         let mut line = String::new();
         reader.read_line(&mut line).map(|_| (line, reader))
     });
-    let (line, mut rest) = tokio::time::timeout(PATIENCE, read)
-        .await
-        .with_context(|| format!("{name} said nothing"))???;
+    let (line, mut rest) =
+        tokio::time::timeout(PATIENCE, read).await.with_context(|| format!("{name} said nothing"))???;
     // Nobody reads what follows, but a full pipe would stop the child.
     std::thread::spawn(move || std::io::copy(&mut rest, &mut std::io::sink()).map(drop));
     let line = line.trim().to_owned();

@@ -1,6 +1,8 @@
 //! The frame around the pages: rail, title strip, status strip, and what every page can do.
 
-mod frame;
+pub(crate) mod frame;
+mod rail;
+mod strips;
 
 use leptos::mount::mount_to;
 use leptos::prelude::*;

@@ -94,11 +94,11 @@ impl Commands for App {
     }
 
     async fn server_parse(&self, request: TextRequest) -> Result<ParsedServers, ApiError> {
-        parse(&request.text)
+        Ok(parse(&request.text))
     }
 
     async fn server_known(&self, _: Empty) -> Result<Vec<KnownConfig>, ApiError> {
-        known_files().await
+        known_files(self.context.workspace_dir.as_path()).await
     }
 
     async fn server_import(&self, request: ImportKnown) -> Result<Vec<ServerEntry>, ApiError> {

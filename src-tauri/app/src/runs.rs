@@ -8,7 +8,6 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tw_artifact::{RuleScope, RunState};
 use tw_collect::{Queue, Run, RunControl, RunEvent, RunObserver, RunParts};
-use tw_contract::ApiError;
 use tw_store::Store;
 
 use crate::live::RunWatcher;
@@ -141,13 +140,13 @@ impl Runs {
         }
     }
 
-    /// Goes on with a run whose task is still there. `false` when it is not: then it is to be started again.
-    pub(crate) async fn go_on(&self, trace_id: &str, message: Option<String>) -> Result<bool, ApiError> {
-        let Some(handle) = self.get(trace_id) else { return Ok(false) };
-        if !handle.watcher.snapshot().state.is_final() {
-            return Err(ApiError::invalid("This run is still at work.").with_hint("Stop it first, or wait until it is done."));
+    /// Goes on with a run that is over and whose task is still there, as soon as that has told so. `false` when there
+    /// is no such task: then the run is to be started again.
+    pub(crate) async fn go_on(&self, trace_id: &str, message: Option<String>) -> bool {
+        match self.get(trace_id) {
+            Some(handle) => handle.goings.send(message).await.is_ok(),
+            None => false,
         }
-        Ok(handle.goings.send(message).await.is_ok())
     }
 
     /// Lets calls in `scope` run in every run of the batch, or in this run alone where it has none.

@@ -21,7 +21,7 @@ use tw_vault::Vault;
 
 use crate::blocking;
 use crate::endpoints::new_id;
-use crate::errors::{Api, IntoApi};
+use crate::errors::{Api, IntoApi, sentence};
 use crate::hub::Hub;
 
 /// The window is told of a server at most this often: some write hundreds of lines a second.
@@ -215,7 +215,8 @@ impl Servers {
         }
         self.shared.mark(id);
         let listener: Arc<dyn ServerListener> = Arc::new(WindowListener(Arc::clone(&self.shared)));
-        let context = LaunchContext { may_sign_in: true, ..self.context.clone() };
+        let mut context = self.context.clone();
+        context.may_sign_in = true;
         match Session::start(&config, &secrets, &context, listener, self.vault.clone()).await {
             Ok(session) => {
                 let tools = session.status().tools;
@@ -289,14 +290,17 @@ impl Servers {
 
     pub(crate) async fn import(&self, request: ImportKnown) -> Result<Vec<ServerEntry>, ApiError> {
         // Only files that this app named itself: the window cannot make it read any other.
-        let known = known_files().await?;
+        let known = known_files(&self.context.workspace_dir).await?;
         if !known.iter().any(|config| config.path == request.path) {
             return Err(ApiError::not_found("configuration file"));
         }
         let text = tokio::fs::read_to_string(Path::new(&request.path)).await.map_err(|error| {
             ApiError::new(ErrorCode::Internal, format!("{} cannot be read: {error}.", request.path))
         })?;
-        let parsed = parse(&text)?;
+        let parsed = parse(&text);
+        if let Some(problem) = parsed.problems.first() {
+            return Err(ApiError::invalid(problem).with_detail(Some(request.path)));
+        }
         let mut entries = Vec::new();
         for draft in parsed.servers {
             if request.names.contains(&draft.config.name) {
@@ -356,15 +360,19 @@ fn fill(pairs: Vec<NameValue>, known: &[(String, String)]) -> Vec<(String, Strin
         .collect()
 }
 
-/// Reads `mcpServers` JSON.
-pub(crate) fn parse(text: &str) -> Result<ParsedServers, ApiError> {
-    let (servers, problems) = tw_mcp::parse_config(text).map_err(|error| ApiError::invalid(crate::errors::sentence(&error.to_string())))?;
-    let drafts = servers.into_iter().map(|server| ServerDraft {
-        env: named(server.secrets.env),
-        headers: named(server.secrets.headers),
-        config: server.config,
-    });
-    Ok(ParsedServers { servers: drafts.collect(), problems })
+/// Reads `mcpServers` JSON. What is wrong with it is a finding, not an error: the person is still writing.
+pub(crate) fn parse(text: &str) -> ParsedServers {
+    match tw_mcp::parse_config(text) {
+        Ok(servers) => {
+            let drafts = servers.into_iter().map(|server| ServerDraft {
+                env: named(server.secrets.env),
+                headers: named(server.secrets.headers),
+                config: server.config,
+            });
+            ParsedServers { servers: drafts.collect(), problems: Vec::new() }
+        }
+        Err(error) => ParsedServers { servers: Vec::new(), problems: vec![sentence(&error.to_string())] },
+    }
 }
 
 fn named(pairs: Vec<(String, String)>) -> Vec<NameValue> {
@@ -372,15 +380,17 @@ fn named(pairs: Vec<(String, String)>) -> Vec<NameValue> {
 }
 
 /// Configuration files of other programs on this machine.
-pub(crate) async fn known_files() -> Result<Vec<KnownConfig>, ApiError> {
-    let found = blocking(tw_mcp::known_config_files).await?;
+pub(crate) async fn known_files(workspace: &Path) -> Result<Vec<KnownConfig>, ApiError> {
+    let workspace = workspace.to_owned();
+    let found = blocking(move || tw_mcp::known_config_files(&workspace)).await?;
     Ok(found
         .into_iter()
-        .map(|known| KnownConfig {
-            app: known.app,
-            path: known.path.display().to_string(),
-            names: known.names,
-            problem: known.problem,
+        .map(|known| {
+            let (names, problem) = match known.servers {
+                Ok(servers) => (servers.into_iter().map(|server| server.config.name).collect(), None),
+                Err(error) => (Vec::new(), Some(sentence(&error.to_string()))),
+            };
+            KnownConfig { app: known.app.to_owned(), path: known.path.display().to_string(), names, problem }
         })
         .collect())
 }

@@ -1,6 +1,7 @@
 //! Traces: listed, read, exported, imported.
 
 use tw_artifact::{OutputPart, TraceFile, TraceOrigin};
+use tw_collect::estimate_message;
 use tw_contract::{
     ApiError, ErrorCode, Event, EventBody, ExportReport, ImportFile, ImportRefusal, ImportReport, ImportRequest,
     ImportedTrace, Media, MediaRequest, OutputRequest, OutputView, TraceOrder, TracePage, TraceQuery,
@@ -93,7 +94,8 @@ impl App {
         for file in request.files {
             match TraceFile::parse(&file.text) {
                 Ok(trace) => {
-                    let id = self.store.import_file(trace, TraceOrigin::Imported).await.api()?;
+                    let tokens: Vec<u32> = trace.messages().iter().map(estimate_message).collect();
+                    let id = self.store.import_file(trace, TraceOrigin::Imported, &tokens).await.api()?;
                     self.hub.emit(Event::TRACES, EventBody::TraceChanged { trace_id: id.clone() });
                     report.imported.push(ImportedTrace { name: file.name, id });
                 }

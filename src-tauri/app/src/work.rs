@@ -133,10 +133,14 @@ impl App {
         if message.as_deref() == Some("") {
             return Err(ApiError::invalid("The message is empty."));
         }
-        if self.runs.go_on(&request.trace_id, message.clone()).await? {
+        let trace = self.store.trace(&request.trace_id).await.api()?;
+        if !trace.summary.state.is_final() {
+            let error = ApiError::invalid("This run is still at work.");
+            return Err(error.with_hint("Stop it first, or wait until it is done."));
+        }
+        if self.runs.go_on(&request.trace_id, message.clone()).await {
             return Ok(());
         }
-        let trace = self.store.trace(&request.trace_id).await.api()?;
         let Some(settings) = trace.settings else {
             return Err(ApiError::invalid("This trace was imported: it has no endpoint to go on with.")
                 .with_hint("Start a new run with its task."));

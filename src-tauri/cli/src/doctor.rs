@@ -1,7 +1,5 @@
 //! `tw doctor`.
 
-use std::fmt::Write as _;
-
 use tw_artifact::{DoctorStatus, EndpointConfig};
 use tw_contract::{EndpointProbe, KeyChange};
 
@@ -28,13 +26,12 @@ pub(crate) async fn examine(place: &Place, args: &Doctor, report: &Report) -> an
                 DoctorStatus::Bad => "bad",
                 DoctorStatus::Unknown => "unknown",
             };
-            // Writing into a String does not fail.
-            drop(write!(text, "\n{word:<8} {:<11} {}", check.name, check.finding));
+            text.push_str(&format!("\n{word:<8} {:<11} {}", check.name, check.finding));
             if let Some(remedy) = &check.remedy {
-                drop(write!(text, "\n{:<21}{remedy}", ""));
+                text.push_str(&format!("\n{:<21}{remedy}", ""));
             }
         }
-        drop(write!(text, "\n\n{}\n\n{}", found.serve.vllm, found.serve.docker));
+        text.push_str(&format!("\n\n{}\n\n{}", found.serve.vllm, found.serve.docker));
         text
     })
 }

@@ -99,16 +99,20 @@ async fn ended() {
 
 /// Refuses requests that are made for another host name, or by another site's page.
 async fn own_origin(State(server): State<Arc<Server>>, request: Request, next: Next) -> Response {
-    let hosts = [format!("127.0.0.1:{}", server.port), format!("localhost:{}", server.port)];
-    let text = |name| request.headers().get(name).map(|value| value.to_str().unwrap_or_default());
-    let host_is_own = text(header::HOST).is_some_and(|host| hosts.iter().any(|own| own == host));
-    let origin_is_own = text(header::ORIGIN)
-        .is_none_or(|origin| hosts.iter().any(|own| origin.strip_prefix("http://") == Some(own.as_str())));
-    if host_is_own && origin_is_own {
+    if is_own(server.port, request.headers()) {
         next.run(request).await
     } else {
         refuse(StatusCode::FORBIDDEN, "This address is not the app's own.")
     }
+}
+
+fn is_own(port: u16, headers: &HeaderMap) -> bool {
+    let hosts = [format!("127.0.0.1:{port}"), format!("localhost:{port}")];
+    let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or_default());
+    let host_is_own = text(header::HOST).is_some_and(|host| hosts.iter().any(|own| own == host));
+    let origin_is_own = text(header::ORIGIN)
+        .is_none_or(|origin| hosts.iter().any(|own| origin.strip_prefix("http://") == Some(own.as_str())));
+    host_is_own && origin_is_own
 }
 
 fn refuse(status: StatusCode, message: &str) -> Response {
@@ -219,4 +223,29 @@ async fn page(uri: Uri) -> Response {
         (header::REFERRER_POLICY, "no-referrer".to_owned()),
     ];
     (headers, file.data.into_owned()).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn check_own(host: &str, origin: Option<&str>, expected: bool) {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::HOST, host.parse().unwrap());
+        if let Some(origin) = origin {
+            headers.insert(header::ORIGIN, origin.parse().unwrap());
+        }
+        assert_eq!(is_own(4000, &headers), expected, "{host} {origin:?}");
+    }
+
+    #[test]
+    fn only_the_apps_own_pages_are_answered() {
+        check_own("127.0.0.1:4000", None, true);
+        check_own("localhost:4000", Some("http://localhost:4000"), true);
+        check_own("127.0.0.1:4000", Some("http://evil.example"), false);
+        check_own("127.0.0.1:4000", Some("http://127.0.0.1:4001"), false);
+        check_own("127.0.0.1:4000", Some("null"), false);
+        check_own("rebound.example:4000", None, false);
+    }
 }

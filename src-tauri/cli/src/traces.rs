@@ -1,7 +1,5 @@
 //! `tw import`, `tw list`, `tw show`, `tw export`.
 
-use std::fmt::Write as _;
-
 use anyhow::{Context, bail};
 use camino::{Utf8Path, Utf8PathBuf};
 use tw_artifact::TraceSummary;
@@ -36,8 +34,7 @@ pub(crate) async fn import(place: &Place, args: &Import, report: &Report) -> any
     report.result(&total, || {
         let mut text = format!("{} imported, {} refused", total.imported.len(), total.refused.len());
         for refusal in &total.refused {
-            // Writing into a String does not fail.
-            drop(write!(text, "\n{}: {}", refusal.name, refusal.reason));
+            text.push_str(&format!("\n{}: {}", refusal.name, refusal.reason));
         }
         text
     })?;
@@ -110,16 +107,15 @@ pub(crate) async fn show(place: &Place, args: &Show, report: &Report) -> anyhow:
         let mut text = format!("{}\n{} · {}", trace.summary.title, trace.summary.model, trace.summary.state.as_str());
         for saved in &trace.messages {
             let message = &saved.message;
-            // Writing into a String does not fail.
-            drop(write!(text, "\n\n[{} {}]", saved.seq, message.role()));
+            text.push_str(&format!("\n\n[{} {}]", saved.seq, message.role()));
             if let Some(reasoning) = message.reasoning() {
-                drop(write!(text, "\n(reasoning) {}", reasoning.trim()));
+                text.push_str(&format!("\n(reasoning) {}", reasoning.trim()));
             }
             if !message.text().trim().is_empty() {
-                drop(write!(text, "\n{}", message.text().trim()));
+                text.push_str(&format!("\n{}", message.text().trim()));
             }
             for call in message.fields().get("tool_calls").and_then(tw_artifact::Json::as_array).unwrap_or_default() {
-                drop(write!(text, "\n(call) {}", call.to_text()));
+                text.push_str(&format!("\n(call) {}", call.to_text()));
             }
         }
         text

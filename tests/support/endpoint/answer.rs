@@ -130,35 +130,35 @@ impl AnswerScript {
 
     /// After `events` events sends half of the next one and tears the connection.
     #[must_use]
-    pub const fn tear_after(mut self, events: usize) -> Self {
+    pub fn tear_after(mut self, events: usize) -> Self {
         self.fault = Some((Place::Events(events), Fault::Tear));
         self
     }
 
     /// Tears the connection in the middle of the last call's arguments.
     #[must_use]
-    pub const fn tear_in_call(mut self) -> Self {
+    pub fn tear_in_call(mut self) -> Self {
         self.fault = Some((Place::InCall, Fault::Tear));
         self
     }
 
     /// After `events` events ends the body as if it were whole.
     #[must_use]
-    pub const fn end_after(mut self, events: usize) -> Self {
+    pub fn end_after(mut self, events: usize) -> Self {
         self.fault = Some((Place::Events(events), Fault::End));
         self
     }
 
     /// After `events` events says nothing more.
     #[must_use]
-    pub const fn hang_after(mut self, events: usize) -> Self {
+    pub fn hang_after(mut self, events: usize) -> Self {
         self.fault = Some((Place::Events(events), Fault::Hang));
         self
     }
 
     /// After `events` events sends a chunk that is not JSON.
     #[must_use]
-    pub const fn nonsense_after(mut self, events: usize) -> Self {
+    pub fn nonsense_after(mut self, events: usize) -> Self {
         self.fault = Some((Place::Events(events), Fault::Nonsense));
         self
     }
@@ -301,9 +301,7 @@ impl AnswerScript {
                 (String::new(), as_text(form, &self.reasoning, &self.content, &self.calls), Vec::new())
             }
             Shape::OpenAi => (String::new(), self.content.clone(), self.calls.clone()),
-            Shape::Vllm | Shape::ReasoningContent => {
-                (self.reasoning.clone(), self.content.clone(), self.calls.clone())
-            }
+            Shape::Vllm | Shape::ReasoningContent => (self.reasoning.clone(), self.content.clone(), self.calls.clone()),
         }
     }
 

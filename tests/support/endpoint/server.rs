@@ -100,7 +100,7 @@ pub struct ScriptedEndpoint {
     address: SocketAddr,
     shared: Arc<Shared>,
     lines: Lines,
-    task: JoinHandle<()>,
+    task: JoinHandle<io::Result<()>>,
 }
 
 impl ScriptedEndpoint {
@@ -152,11 +152,7 @@ impl ScriptedEndpoint {
         let app = Router::new().fallback(handle).with_state(Arc::clone(&shared));
         let doors = Doors { listener, lines: lines.clone() };
         let service = app.into_make_service_with_connect_info::<Line>();
-        let task = tokio::spawn(async move {
-            if let Err(error) = axum::serve(doors, service).await {
-                std::hint::black_box(error);
-            }
-        });
+        let task = tokio::spawn(async move { axum::serve(doors, service).await });
         Ok(Self { address, shared, lines, task })
     }
 
@@ -245,7 +241,8 @@ async fn chat(shared: &Shared, request: &Recorded, line: Line) -> Response {
     let refused = options.refused_fields.iter().find(|field| request.body.get(field.as_str()).is_some());
     if let Some(field) = refused {
         let message = format!("Unrecognized request argument supplied: {field}");
-        let error = json!({"error": {"message": message, "type": "invalid_request_error", "param": field, "code": null}});
+        let error =
+            json!({"error": {"message": message, "type": "invalid_request_error", "param": field, "code": null}});
         return json_reply(400, &error.to_string());
     }
     let model = request.body["model"].as_str().unwrap_or_default();

@@ -66,7 +66,9 @@ pub(super) fn as_text(form: TextForm, reasoning: &str, content: &str, calls: &[S
         TextForm::Hermes | TextForm::HermesThinkOpened => {
             for call in calls {
                 let (name, arguments) = (&call.name, &call.arguments);
-                text.push_str(&format!("<tool_call>\n{{\"name\": \"{name}\", \"arguments\": {arguments}}}\n</tool_call>\n"));
+                text.push_str(&format!(
+                    "<tool_call>\n{{\"name\": \"{name}\", \"arguments\": {arguments}}}\n</tool_call>\n"
+                ));
             }
         }
         TextForm::QwenXml => {

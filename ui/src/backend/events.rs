@@ -9,7 +9,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use tw_contract::{ApiError, Client, Empty, ErrorCode, Event};
 
-use super::{Host, ipc};
+use super::{Host, Link, ipc};
 
 /// Longest pause between two attempts to reach the host.
 const MAX_PAUSE_MS: u32 = 8_000;
@@ -156,8 +156,8 @@ pub(super) fn provide(host: Host) {
     let (connection, set_connection) = signal(Connection::Connecting);
     provide_context(connection);
     provide_context(Events(StoredValue::new_local(Rc::clone(&hub))));
-    match host {
-        Host::Ipc => spawn_local(async move {
+    match host.link.clone() {
+        Link::Ipc => spawn_local(async move {
             let opened = Rc::clone(&hub);
             match ipc::subscribe(move |text| hub.receive(&text)).await {
                 Ok(()) => {
@@ -167,11 +167,11 @@ pub(super) fn provide(host: Host) {
                 Err(error) => set_connection.set(Connection::Refused(error)),
             }
         }),
-        Host::Http(server) => spawn_local(async move {
+        Link::Http(server) => spawn_local(async move {
             let mut pause_ms = 0;
             loop {
                 // Tells a refused token, which a WebSocket does not, from a host that is away.
-                match Client(Host::Http(server.clone())).workspace_info(Empty {}).await {
+                match Client(host.clone()).workspace_info(Empty {}).await {
                     Err(error) if error.code == ErrorCode::Unauthorized => {
                         set_connection.set(Connection::Refused(error));
                         return;

@@ -22,7 +22,7 @@ mod virtual_list;
 
 pub(crate) use badges::{RelativeTime, StateBadge, StatusDot, Tag, Tokens, Tone, state_tone};
 pub(crate) use button::{Button, ButtonKind, IconButton};
-pub(crate) use copy_button::CopyButton;
+pub(crate) use copy_button::{CopyButton, write_clipboard};
 pub(crate) use dialog::{Confirm, Dialog};
 pub(crate) use empty::{Empty, Skeleton};
 pub(crate) use error_box::ErrorBox;

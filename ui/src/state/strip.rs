@@ -17,8 +17,6 @@ pub(crate) struct Strip {
     pub(crate) servers_running: RwSignal<u32>,
     /// Runs that are not over.
     pub(crate) runs: RwSignal<Vec<RunOverview>>,
-    /// Writes to the workspace that were sent and not yet acknowledged.
-    pub(crate) saving: RwSignal<u32>,
 }
 
 /// What the frame shows.
@@ -33,6 +31,5 @@ pub(super) fn provide() {
         load: RwSignal::new(ToolLoad::default()),
         servers_running: RwSignal::new(0),
         runs: RwSignal::new(Vec::new()),
-        saving: RwSignal::new(0),
     });
 }

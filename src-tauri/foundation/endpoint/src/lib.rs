@@ -26,6 +26,9 @@ mod think;
 mod tokens;
 mod wire_error;
 
+#[cfg(test)]
+mod tests;
+
 pub use answer::{Answer, AnswerDelta, ChatFailure, ParsedCall};
 pub use client::{EndpointClient, Timeouts, normalize_base_url};
 pub use error::EndpointError;

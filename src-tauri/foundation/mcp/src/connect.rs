@@ -137,7 +137,12 @@ impl Start<'_> {
     async fn connect_address(&self, url: &str) -> Result<Connected, McpError> {
         let address = Address::resolve(&self.config.name, url, self.secrets, self.context)?;
         if address.has_authorization() {
-            let service = self.over_http(|| address.plain()).await.map_err(|failure| self.http_error(failure))?;
+            let service = self.over_http(|| address.plain()).await.map_err(|failure| match self.http_error(failure) {
+                McpError::SignInNeeded { server } => {
+                    McpError::AccessRefused { server, message: "it does not take the given Authorization".to_owned() }
+                }
+                error => error,
+            })?;
             return Ok(Connected { service, process: None, links: None });
         }
         let refresh = Arc::clone(&self.context.locks.refresh);

@@ -243,6 +243,12 @@ impl Session {
         }
     }
 
+    /// How many questions of this server a person has in front of them.
+    #[cfg(test)]
+    pub(crate) fn open_questions(&self) -> usize {
+        *self.inner.shared.questions.borrow()
+    }
+
     fn protocol_error(&self, message: String) -> McpError {
         let (server, stderr) = (self.inner.config.name.clone(), self.stderr());
         McpError::Protocol { server, message, stderr }

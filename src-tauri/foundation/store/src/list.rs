@@ -1,11 +1,13 @@
 //! Lists of traces: filtered, searched, sorted, a page at a time.
 
-use rusqlite::types::{ToSql, Value};
+use std::collections::HashMap;
+
+use rusqlite::types::Value;
 use rusqlite::{Connection, Row, params, params_from_iter};
 use serde::{Deserialize, Serialize};
 use tw_artifact::{RunState, TraceOrigin, TraceSummary};
 
-use crate::config::parse;
+use crate::config::{parse, to_json};
 use crate::search::match_expression;
 use crate::trace::{find_trace, origin_word};
 use crate::{Store, StoreError};
@@ -111,8 +113,9 @@ const HITS: &str = "WITH hits AS MATERIALIZED (
         FROM hits LEFT JOIN messages ON messages.key = hits.row GROUP BY 1
     ) ";
 
-const SNIPPET: &str =
-    "SELECT snippet(search, -1, char(2), char(3), '…', 24) FROM search WHERE search MATCH ?1 AND rowid = ?2";
+/// The plus keeps FTS5 from looking up each row by itself, which would read the words' whole index every time.
+const SNIPPETS: &str = "SELECT rowid, snippet(search, -1, char(2), char(3), '…', 24) FROM search
+    WHERE search MATCH ? AND +rowid IN (SELECT value FROM json_each(?))";
 
 impl Store {
     /// A page of traces. With a search, each has a snippet with its hits between U+0002 and U+0003.
@@ -160,29 +163,43 @@ fn list(connection: &Connection, query: &TraceQuery) -> Result<TraceList, StoreE
     }
     let mut values: Vec<Value> = expression.iter().cloned().map(Value::from).collect();
     let filters = filters(query, &mut values);
-    let (hits, from) = match expression {
-        Some(_) => (HITS, "FROM traces JOIN best ON best.trace = traces.key"),
-        None => ("", "FROM traces"),
+    let (hits, from, row) = match expression {
+        Some(_) => (HITS, "FROM traces JOIN best ON best.trace = traces.key", "best.row"),
+        None => ("", "FROM traces", "NULL"),
     };
-    let total: u32 = connection
-        .prepare_cached(&format!("{hits} SELECT count(*) {from} WHERE {filters}"))?
-        .query_row(params_from_iter(&values), |row| row.get(0))?;
-    let row = if expression.is_some() { "best.row" } else { "NULL" };
     let order = order(query, expression.is_some());
-    values.push(query.limit.into());
-    values.push(query.offset.into());
-    let sql = format!("{hits} SELECT {COLUMNS}, {row} {from} WHERE {filters} ORDER BY {order} LIMIT ? OFFSET ?");
+    let sql = format!(
+        "{hits} SELECT {COLUMNS}, {row}, count(*) OVER () {from} WHERE {filters} ORDER BY {order} LIMIT ? OFFSET ?"
+    );
     let mut select = connection.prepare_cached(&sql)?;
-    let mut rows = select.query(params_from_iter(&values))?;
-    let mut traces = Vec::new();
+    let of_page = [query.limit.into(), query.offset.into()];
+    let mut rows = select.query(params_from_iter(values.iter().chain(&of_page)))?;
+    let mut list = TraceList::default();
+    let mut hit_rows: Vec<i64> = Vec::new();
     while let Some(row) = rows.next()? {
-        let mut summary = read_row(row)?;
-        if let Some(expression) = &expression {
-            summary.snippet = snippet(connection, expression, &row.get::<_, i64>(12)?)?;
-        }
-        traces.push(summary);
+        list.traces.push(read_row(row)?);
+        hit_rows.extend(row.get::<_, Option<i64>>(12)?);
+        list.total = row.get(13)?;
     }
-    Ok(TraceList { traces, total })
+    if list.traces.is_empty() {
+        // The page is beyond the end, or there is nothing.
+        list.total = connection
+            .prepare_cached(&format!("{hits} SELECT count(*) {from} WHERE {filters}"))?
+            .query_row(params_from_iter(&values), |row| row.get(0))?;
+    }
+    if let Some(expression) = expression {
+        let mut snippets = snippets(connection, &expression, &hit_rows)?;
+        for (summary, row) in list.traces.iter_mut().zip(&hit_rows) {
+            summary.snippet = snippets.remove(row);
+        }
+    }
+    Ok(list)
+}
+
+fn snippets(connection: &Connection, expression: &str, rows: &[i64]) -> Result<HashMap<i64, String>, StoreError> {
+    let mut select = connection.prepare_cached(SNIPPETS)?;
+    let found = select.query_map(params![expression, to_json("rows", rows)?], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(found.collect::<Result<_, _>>()?)
 }
 
 fn filters(query: &TraceQuery, values: &mut Vec<Value>) -> String {
@@ -216,10 +233,6 @@ fn order(query: &TraceQuery, is_search: bool) -> String {
         TraceSort::Tokens => "coalesce(traces.counted_tokens, traces.estimated_tokens)",
     };
     format!("{column} {direction}, traces.key {direction}")
-}
-
-fn snippet(connection: &Connection, expression: &str, row: &dyn ToSql) -> Result<Option<String>, StoreError> {
-    Ok(connection.prepare_cached(SNIPPET)?.query_row(params![expression, row], |row| row.get(0))?)
 }
 
 /// The trace of this row as a list shows it.

@@ -5,7 +5,8 @@ const MOST_WORDS: usize = 32;
 /// Characters of a word that count.
 const WORD_CHARS: usize = 64;
 
-/// A query for rows that have every word, the last one also as the beginning of a longer word. Each word is quoted, so
+/// A query for rows that have every word, the last one also as the beginning of a longer word unless it is a single
+/// letter of ours (half of all words begin with one of a few, so that finds everything and takes long). Each word is quoted, so
 /// that nothing in it (operators, quotes, column names, stars) means anything. `None` when there is no letter or digit
 /// to look for.
 pub(crate) fn match_expression(typed: &str) -> Option<String> {
@@ -20,5 +21,6 @@ pub(crate) fn match_expression(typed: &str) -> Option<String> {
         return None;
     }
     let quoted: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
-    Some(quoted.join(" ") + " *")
+    let is_prefix = words.last().is_some_and(|word| word.len() > 1);
+    Some(quoted.join(" ") + if is_prefix { " *" } else { "" })
 }

@@ -7,7 +7,6 @@ mod list;
 mod open;
 mod round_trip;
 mod traces;
-mod zz_bench;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use tw_artifact::{

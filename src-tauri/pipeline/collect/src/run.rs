@@ -455,7 +455,7 @@ fn tell_deltas(observer: &dyn RunObserver, step: u32, deltas: Vec<AnswerDelta>) 
         deltas.into_iter().partition(|delta| matches!(delta, AnswerDelta::Retrying { .. }));
     for retry in retries {
         if let AnswerDelta::Retrying { after_ms, reason } = retry {
-            let secs = std::time::Duration::from_millis(after_ms).as_secs_f64();
+            let secs = Duration::from_millis(after_ms).as_secs_f64();
             observer.observe(RunEvent::StepRetried { step, reason: format!("{reason} Trying again in {secs:.1} s.") });
         }
     }

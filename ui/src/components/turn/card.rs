@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use leptos::prelude::*;
-use tw_artifact::Role;
+use tw_artifact::{Arguments, Json, Message, Role, StepRecord};
 
 use super::call::CallCard;
 use super::message::{CardHead, Facts, MessageText, role_face};
 use super::model::{Turn, TurnCall};
 use super::output::OutputText;
 use super::reasoning::Reasoning;
-use crate::components::badges::Tag;
+use crate::components::badges::{Tag, Tone};
+use crate::components::icon::{Icon, IconName};
 
 /// One saved message with its calls. Needs a [`super::TurnPage`] above it.
 #[component]
@@ -65,6 +66,48 @@ pub(crate) fn TurnCard(
                     })
                 }
             </For>
+        </article>
+    }
+}
+
+/// What had come of an answer that broke off. It is not part of the messages.
+#[component]
+pub(crate) fn BrokenOff(
+    /// The answer's record.
+    step: StepRecord,
+    /// What had come.
+    message: Message,
+) -> impl IntoView {
+    let calls = message
+        .tool_calls()
+        .into_iter()
+        .map(|call| {
+            let arguments = match call.arguments {
+                Arguments::Object(map) => Json::from(map.clone()).to_pretty(),
+                Arguments::Text(text) => text.to_owned(),
+                Arguments::Other => String::new(),
+            };
+            view! {
+                <section class="call">
+                    <header class="call-head"><Icon name=IconName::Tool/><span class="call-name mono">{call.name.to_owned()}</span></header>
+                    <pre class="call-arguments json-text" dir="auto">{arguments}</pre>
+                </section>
+            }
+        })
+        .collect_view();
+    let reasoning = message.reasoning().filter(|text| !text.trim().is_empty()).map(str::to_owned);
+    view! {
+        <article class="turn turn-assistant broken-off" data-testid="broken-off">
+            <CardHead icon=IconName::Model role="Answer" step=step.step>
+                <Tag
+                    text="broke off"
+                    tone=Tone::Warn
+                    title="This part came before the answer ended. It is not in the conversation: the step is asked again when the run goes on."
+                />
+            </CardHead>
+            {reasoning.map(|text| view! { <Reasoning text/> })}
+            <MessageText role=Role::Assistant text=message.text()/>
+            {calls}
         </article>
     }
 }

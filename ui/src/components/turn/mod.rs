@@ -12,7 +12,7 @@ mod result;
 mod stream_text;
 mod verdict;
 
-pub(crate) use card::TurnCard;
+pub(crate) use card::{BrokenOff, TurnCard};
 pub(crate) use live::{LiveTurn, LiveTurnCard};
 pub(crate) use model::{Turn, TurnCall, turns};
 pub(crate) use reasoning::Folds;

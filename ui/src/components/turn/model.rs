@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tw_artifact::{Arguments, CallRecord, Json, Role, SavedMessage, StepRecord};
 
 /// One card: a message, and for an answer of the model its calls with their results.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Turn {
     /// The message; its `seq` is the turn's key.
     pub(crate) message: Arc<SavedMessage>,
@@ -17,7 +17,7 @@ pub(crate) struct Turn {
 }
 
 /// One call of an answer.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TurnCall {
     /// The call's id in the messages; may be empty in imported traces.
     pub(crate) id: String,

@@ -12,6 +12,9 @@ use crate::state::endpoints::{Endpoints, use_endpoints};
 use crate::state::servers::{Servers, use_servers};
 use crate::state::settings::use_setting;
 
+/// The host keeps rules under this name too, and adds them to every run that is started.
+const RULES_KEY: &str = "approval-rules";
+
 /// Most runs of one task and most runs at the same time that the form takes.
 pub(super) const MAX_COUNT: u32 = 1_000;
 
@@ -63,7 +66,7 @@ impl Draft {
             system_prompt: use_setting("collect.system-prompt", String::new()),
             steering_prompt: use_setting("collect.steering-prompt", String::new()),
             mode: use_setting("collect.policy", PolicyMode::AskUnlessReadOnly),
-            rules: use_setting("collect.rules", Vec::new()),
+            rules: use_setting(RULES_KEY, Vec::new()),
             max_steps: use_setting("collect.max-steps", RunLimits::default().max_steps),
             max_secs: use_setting("collect.max-secs", RunLimits::default().max_secs),
             budget_tokens: use_setting("collect.budget-tokens", Budget::default().tokens),
@@ -121,7 +124,7 @@ impl Draft {
                     model: endpoint.model,
                     sampling: endpoint.sampling,
                     server_ids,
-                    policy: ApprovalPolicy { mode: self.mode.get(), rules: self.rules.get() },
+                    policy: ApprovalPolicy { mode: self.mode.get(), rules: Vec::new() },
                     limits: RunLimits { max_steps: self.max_steps.get(), max_secs: self.max_secs.get() },
                     budgets: Budgets {
                         default: Budget { tokens: self.budget_tokens.get(), keep: self.budget_keep.get() },

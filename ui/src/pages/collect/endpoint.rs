@@ -10,7 +10,7 @@ use super::endpoint_dialog::{EndpointDialog, preset_testid};
 use super::model_picker::ModelPicker;
 use super::section::Section;
 use crate::components::{
-    Button, ButtonKind, Choice, Confirm, ErrorBox, IconButton, IconName, Menu, MenuItem, Select, Skeleton,
+    Button, Choice, Confirm, ErrorBox, IconButton, IconName, Menu, MenuItem, Select, Skeleton,
 };
 use crate::state::endpoints::{probe_saved, use_endpoints};
 use crate::state::keys::{Action, use_action};

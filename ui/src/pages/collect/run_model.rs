@@ -31,7 +31,7 @@ pub(crate) struct RunModel {
     /// Why it ended, where it did not end well.
     pub(crate) ending: RwSignal<Option<String>>,
     /// The messages on disk.
-    pub(crate) messages: RwSignal<Vec<SavedMessage>>,
+    pub(crate) messages: RwSignal<Vec<Arc<SavedMessage>>>,
     /// What is kept of each answer.
     pub(crate) steps: RwSignal<Vec<StepRecord>>,
     /// What is kept of each call.
@@ -62,7 +62,7 @@ struct Fetch {
 impl RunModel {
     /// Opens a run and follows it until the current owner (component) is gone.
     pub(crate) fn open(trace_id: &str) -> Self {
-        let messages = RwSignal::new(Vec::new());
+        let messages = RwSignal::new(Vec::<Arc<SavedMessage>>::new());
         let steps = RwSignal::new(Vec::new());
         let calls = RwSignal::new(Vec::new());
         let model = Self {
@@ -168,7 +168,7 @@ impl RunModel {
         self.problem.set(None);
         self.sequence.set_value(Sequence(view.seq));
         let trace = view.trace;
-        set_changed(self.messages, trace.messages);
+        set_changed(self.messages, trace.messages.into_iter().map(Arc::new).collect());
         set_changed(self.steps, trace.steps);
         set_changed(self.calls, trace.calls);
         set_changed(self.settings, trace.settings);
@@ -240,13 +240,13 @@ impl RunModel {
                 if message.message.role() == Role::Assistant {
                     self.live.set(None);
                 }
-                put_sorted(self.messages, message, |it| it.seq);
+                put_sorted(self.messages, &Arc::new(message.clone()), |it| it.seq);
                 if let Some(step) = step {
                     put_sorted(self.steps, step, |it| it.step);
                 }
                 calls.iter().for_each(|call| self.put_call(call));
             }
-            EventBody::MessageAmended { message, .. } => put_sorted(self.messages, message, |it| it.seq),
+            EventBody::MessageAmended { message, .. } => put_sorted(self.messages, &Arc::new(message.clone()), |it| it.seq),
             EventBody::CallChanged { call, .. } => self.put_call(call),
             EventBody::CallProgress(progress) => self.progress.update(|known| {
                 known.insert(progress.call_id.clone(), progress.clone());

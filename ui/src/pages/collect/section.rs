@@ -145,6 +145,15 @@ pub(crate) fn NumberField(
     }
 }
 
+/// Puts every number that is entered into a signal.
+pub(crate) fn set_count(signal: RwSignal<u32>) -> Callback<Option<u64>> {
+    Callback::new(move |value: Option<u64>| {
+        if let Some(value) = value.and_then(|value| u32::try_from(value).ok()) {
+            signal.set(value);
+        }
+    })
+}
+
 /// A remark with an icon.
 #[component]
 pub(crate) fn Note(

@@ -55,7 +55,15 @@ fn ToolLine(name: String, tools: Memo<Vec<ToolInfo>>, switch: Callback<(Option<S
             let title = tool.title.filter(|title| *title != tool.name);
             view! {
                 <div class="tool-head">
-                    <span class="tool-name mono" dir="auto">{tool.name.clone()}</span>
+                    <button
+                        type="button"
+                        class="tool-name mono"
+                        title="Read all of it"
+                        aria-expanded=move || whole.get().to_string()
+                        on:click=move |_| whole.update(|whole| *whole = !*whole)
+                    >
+                        <span dir="auto">{tool.name.clone()}</span>
+                    </button>
                     {title.map(|title| view! { <span class="quiet" dir="auto">{title}</span> })}
                     <Tokens count=Signal::stored(tool.tokens) about=true/>
                 </div>
@@ -87,9 +95,7 @@ fn ToolLine(name: String, tools: Memo<Vec<ToolInfo>>, switch: Callback<(Option<S
                 disabled=Signal::derive(move || tool.with(|tool| tool.as_ref().is_some_and(|it| it.problem.is_some())))
                 testid="tool-enabled"
             />
-            <div class="tool-body" title="Click to read all of it" on:click=move |_| whole.update(|whole| *whole = !*whole)>
-                {described}
-            </div>
+            <div class="tool-body">{described}</div>
         </li>
     }
 }

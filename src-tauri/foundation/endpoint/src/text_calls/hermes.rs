@@ -25,21 +25,18 @@ pub(super) fn block(text: &str, offered: &Offered<'_>) -> Option<Block> {
         return Some(Block { source: AnswerSource::Hermes, length: text.len() - rest.len(), calls: vec![call] });
     }
     // Not JSON as a whole. A known name at its beginning still makes it a call, so that the model hears of its mistake.
-    let (inside, length) = match inner.find(CLOSE) {
-        Some(end) => (&inner[..end], end + CLOSE.len()),
-        None => (inner, inner.len()),
-    };
-    // Where this block's own end is missing, the next block's is not its end.
-    let (inside, length) = match inside.find("\n<tool_call>") {
-        Some(end) => (&inside[..end], end + 1),
-        None => (inside, length),
-    };
-    let (name, written) = broken_call(inside)?;
+    let (name, written) = broken_call(inner)?;
     if !offered.knows(&name) {
         return None;
     }
-    let written = written.trim_end();
-    let call = TextCall { id: None, name, arguments: arguments_text(written) };
+    // Where this block's own end is missing, the next block's is not its end.
+    let before = inner.len() - written.len();
+    let until_next = written.find("\n<tool_call>").map_or(written, |end| &written[..end]);
+    let (written, length) = match until_next.find(CLOSE) {
+        Some(end) => (&until_next[..end], before + end + CLOSE.len()),
+        None => (until_next, before + until_next.len()),
+    };
+    let call = TextCall { id: None, name, arguments: arguments_text(written.trim_end()) };
     let length = text.len() - inner.len() + length;
     Some(Block { source: AnswerSource::Hermes, length, calls: vec![call] })
 }

@@ -26,31 +26,23 @@ fn after<'a>(rest: &'a str, token: &str) -> Option<&'a str> {
     Some(rest.trim_start().strip_prefix(token)?.trim_start())
 }
 
-/// A call's name and the text of its arguments, from an object that is not valid JSON as a whole: it must begin with
-/// the name. The text runs to the end of `text`; where only the object's own brace is missing or doubled, it is
-/// nevertheless kept as written.
+/// A call's name and what follows from its arguments on, in an object that is not valid JSON as a whole. The name must
+/// come first, or right behind Llama's `"type"`.
 pub(super) fn broken_call(text: &str) -> Option<(String, &str)> {
-    let rest = after(text, "{")?;
-    let rest = match string_at(rest)? {
-        // Llama writes `"type": "function"` first, at times.
-        (key, rest) if key == "type" => after(string_at(after(rest, ":")?)?.1, ",")?,
-        _ => rest_from_name(rest)?,
-    };
-    let (key, rest) = string_at(rest)?;
+    let (mut key, mut rest) = string_at(after(text, "{")?)?;
+    if key == "type" {
+        let (_, behind) = string_at(after(rest, ":")?)?;
+        (key, rest) = string_at(after(behind, ",")?)?;
+    }
     if key != "name" {
         return None;
     }
     let (name, rest) = string_at(after(rest, ":")?)?;
-    let rest = after(rest, ",")?;
-    let (key, rest) = string_at(rest)?;
+    let (key, rest) = string_at(after(rest, ",")?)?;
     if !is_arguments_key(&key) {
         return None;
     }
-    Some((name, after(rest, ":")?.trim_end()))
-}
-
-fn rest_from_name(rest: &str) -> Option<&str> {
-    rest.starts_with("\"name\"").then_some(rest)
+    Some((name, after(rest, ":")?))
 }
 
 pub(super) fn is_arguments_key(key: &str) -> bool {

@@ -58,7 +58,7 @@ fn read_one<'a>(text: &'a str, offered: &Offered<'_>, bare: bool) -> Option<(Tex
         return Some((call, &text[length..]));
     }
     let (name, written) = broken_call(text)?;
-    let written = ENDS.iter().fold(written, |text, end| text.strip_suffix(end).unwrap_or(text)).trim_end();
+    let written = ENDS.iter().fold(written.trim_end(), |text, end| text.strip_suffix(end).unwrap_or(text)).trim_end();
     offered.knows(&name).then(|| (TextCall { id: None, name, arguments: arguments_text(written) }, ""))
 }
 

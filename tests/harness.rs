@@ -1,0 +1,186 @@
+//! The app on a workspace of its own, as tests work with it.
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use tempfile::TempDir;
+use tokio::sync::broadcast::error::RecvError;
+use tw_app::{App, AppOptions};
+use tw_artifact::{
+    ApprovalPolicy, EndpointConfig, EndpointPreset, PolicyMode, RunSpec, RunState, Trace, Transport as ServerTransport,
+};
+use tw_contract::{
+    ApiError, Client, ContinueRequest, EndpointSave, IdRequest, KeyChange, NameValue, RunRequest, RunView, ServerDraft,
+    Transport,
+};
+use tw_support::endpoint::{MODEL, ScriptedEndpoint};
+use tw_support::mcp::{Behaviour, fake_server_path};
+use tw_vault::Vault;
+
+/// How long anything in a test may take before it counts as hung.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Calls an app of this process.
+pub struct Local(Arc<App>);
+
+impl Transport for Local {
+    async fn call(&self, command: &'static str, payload: String) -> Result<String, ApiError> {
+        self.0.call(command, &payload).await
+    }
+}
+
+/// A workspace and the app on it.
+pub struct Desk {
+    pub dir: Arc<TempDir>,
+    pub app: Arc<App>,
+    pub vault: Vault,
+}
+
+impl Desk {
+    pub async fn open() -> Self {
+        Self::open_in(Arc::new(TempDir::new().expect("a temporary folder")), Vault::in_memory()).await
+    }
+
+    async fn open_in(dir: Arc<TempDir>, vault: Vault) -> Self {
+        let options = AppOptions {
+            workspace: workspace_of(&dir),
+            guard_exe: Some(program("tw")),
+            open_url: Arc::new(|_| {}),
+            vault: Some(vault.clone()),
+        };
+        let app = App::open(options).await.expect("the workspace opens");
+        Self { dir, app, vault }
+    }
+
+    /// Closes the app and opens the workspace again, as after a restart.
+    pub async fn reopen(self) -> Self {
+        let Self { dir, app, vault } = self;
+        app.shutdown().await;
+        drop(app);
+        Self::open_in(dir, vault).await
+    }
+
+    pub fn workspace(&self) -> Utf8PathBuf {
+        workspace_of(&self.dir)
+    }
+
+    pub fn api(&self) -> Client<Local> {
+        Client(Local(Arc::clone(&self.app)))
+    }
+
+    pub async fn add_endpoint(&self, base_url: &str, key: KeyChange) -> String {
+        let endpoint = EndpointConfig {
+            name: "Scripted".to_owned(),
+            preset: EndpointPreset::VllmLocal,
+            base_url: base_url.to_owned(),
+            model: MODEL.to_owned(),
+            ..EndpointConfig::default()
+        };
+        self.api().endpoint_save(EndpointSave { endpoint, key }).await.expect("the endpoint is kept").id
+    }
+
+    pub async fn add_fake_server(&self, name: &str, behaviour: &Behaviour) -> String {
+        let command = fake_server_path().expect("the double is built").display().to_string();
+        self.add_server(name, &command, behaviour.to_args(), &[]).await
+    }
+
+    pub async fn add_server(&self, name: &str, command: &str, args: Vec<String>, env: &[(&str, &str)]) -> String {
+        let config = tw_artifact::ServerConfig {
+            id: String::new(),
+            name: name.to_owned(),
+            transport: ServerTransport::Stdio { command: command.to_owned(), args, cwd: self.workspace().to_string() },
+            env_names: Vec::new(),
+            header_names: Vec::new(),
+            enabled: true,
+            disabled_tools: Vec::new(),
+            call_timeout_secs: 60,
+            extra: tw_artifact::Map::new(),
+        };
+        let env = env
+            .iter()
+            .map(|(name, value)| NameValue { name: (*name).to_owned(), value: Some((*value).to_owned()) })
+            .collect();
+        let draft = ServerDraft { config, env, headers: Vec::new() };
+        self.api().server_save(draft).await.expect("the server is kept").config.id
+    }
+
+    /// A run on the scripted endpoint in which every call runs.
+    pub async fn spec(&self, endpoint: &ScriptedEndpoint, servers: &[&str], task: &str) -> RunSpec {
+        RunSpec {
+            task: task.to_owned(),
+            endpoint_id: self.add_endpoint(&endpoint.base_url(), KeyChange::Keep).await,
+            model: MODEL.to_owned(),
+            server_ids: servers.iter().map(|id| (*id).to_owned()).collect(),
+            policy: ApprovalPolicy { mode: PolicyMode::NeverAsk, rules: Vec::new() },
+            ..RunSpec::default()
+        }
+    }
+
+    pub async fn start(&self, spec: RunSpec) -> String {
+        let request = RunRequest { spec, tasks: Vec::new(), samples: 1, concurrency: 1 };
+        let started = self.api().run_start(request).await.expect("the run starts");
+        started.trace_ids.into_iter().next().expect("one run")
+    }
+
+    /// Starts a run and waits until it is over.
+    pub async fn run(&self, spec: RunSpec) -> Trace {
+        let id = self.start(spec).await;
+        self.until_over(&id).await
+    }
+
+    pub async fn go_on(&self, id: &str, message: Option<&str>) {
+        let request = ContinueRequest { trace_id: id.to_owned(), message: message.map(str::to_owned) };
+        self.api().run_continue(request).await.expect("the run goes on");
+    }
+
+    pub async fn until_over(&self, id: &str) -> Trace {
+        self.until(id, |view| view.trace.summary.state.is_final()).await.trace
+    }
+
+    pub async fn until_state(&self, id: &str, state: RunState) -> RunView {
+        self.until(id, |view| view.trace.summary.state == state).await
+    }
+
+    /// Waits until the run looks as `wanted` says.
+    pub async fn until(&self, id: &str, wanted: impl Fn(&RunView) -> bool) -> RunView {
+        let mut events = self.app.events();
+        within(async {
+            loop {
+                let view = self.api().run_view(IdRequest { id: id.to_owned() }).await.expect("the run is there");
+                if wanted(&view) {
+                    return view;
+                }
+                match events.recv().await {
+                    Ok(_) | Err(RecvError::Lagged(_)) => {}
+                    Err(RecvError::Closed) => panic!("the app ended"),
+                }
+            }
+        })
+        .await
+    }
+}
+
+/// Fails a test that hangs.
+pub async fn within<T>(work: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, work).await.expect("it takes far too long")
+}
+
+fn workspace_of(dir: &TempDir) -> Utf8PathBuf {
+    Utf8Path::from_path(dir.path()).expect("a UTF-8 path").join("workspace")
+}
+
+/// A program of this workspace, built before the tests run.
+pub fn program(name: &str) -> PathBuf {
+    let exe = std::env::current_exe().expect("the test's own path");
+    let name = format!("{name}{}", std::env::consts::EXE_SUFFIX);
+    let found = exe.ancestors().skip(1).take(2).map(|folder| folder.join(&name)).find(|path| path.is_file());
+    found.unwrap_or_else(|| panic!("{name} is not built; `cargo xtask test` builds it, or `cargo build`"))
+}
+
+/// Roles of the messages, for a glance.
+pub fn roles(trace: &Trace) -> Vec<&'static str> {
+    trace.messages.iter().map(|saved| saved.message.role().as_str()).collect()
+}

@@ -1,0 +1,5 @@
+//! The stages over real parts: one module a stage, and the real peers they work with.
+
+mod collect;
+mod collect_faults;
+mod collect_people;
