@@ -44,6 +44,11 @@ impl Desk {
         Self::open_in(Arc::new(TempDir::new().expect("a temporary folder")), Vault::in_memory()).await
     }
 
+    /// The app on the workspace in a folder that something else has worked in before.
+    pub async fn open_on(dir: TempDir) -> Self {
+        Self::open_in(Arc::new(dir), Vault::in_memory()).await
+    }
+
     async fn open_in(dir: Arc<TempDir>, vault: Vault) -> Self {
         let options = AppOptions {
             workspace: workspace_of(&dir),

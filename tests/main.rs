@@ -4,5 +4,7 @@
 
 mod harness;
 mod pipeline;
+mod processes;
 mod shell;
+mod site;
 mod tidy;

@@ -23,7 +23,7 @@ async fn an_endpoint_that_fails_ends_the_run_with_words_and_the_run_can_go_on() 
             ),
             "too long",
         ),
-        ("cut", answer().content("Half an answer").tear_after(3).into(), "cut off"),
+        ("cut", answer().content("Half an answer").tear_after(3).into(), "broke before the answer was whole"),
     ];
     for (name, script, words) in cases {
         let desk = Desk::open().await;

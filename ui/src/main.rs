@@ -3,6 +3,8 @@
 //! In: replies and events of a host through `backend`, and what the person types, clicks and drops. Out: commands to the
 //! same host. Never: a call to the host from anywhere but `backend`, text of a trace taken for markup, or a secret kept.
 
+#![expect(unreachable_pub, reason = "the component macro makes the functions inside its own public")]
+
 mod app;
 mod backend;
 mod components;

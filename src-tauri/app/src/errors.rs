@@ -1,6 +1,6 @@
 //! Every error of the layers below, in the person's words. The one place where that is decided.
 
-use tw_collect::CollectError;
+use tw_collect::{CollectError, sentence};
 use tw_contract::{ApiError, ErrorCode};
 use tw_endpoint::EndpointError;
 use tw_mcp::McpError;
@@ -73,17 +73,4 @@ impl IntoApi for CollectError {
             Self::Server { source, .. } => source.into_api(),
         }
     }
-}
-
-/// Starts with a capital and ends with a full stop.
-pub(crate) fn sentence(text: &str) -> String {
-    let mut chars = text.chars();
-    let mut sentence: String = match chars.next() {
-        Some(first) => first.to_uppercase().chain(chars).collect(),
-        None => return String::new(),
-    };
-    if !sentence.ends_with(['.', '!', '?', ':']) {
-        sentence.push('.');
-    }
-    sentence
 }

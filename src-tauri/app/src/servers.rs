@@ -10,7 +10,7 @@ use tokio::sync::{Notify, oneshot};
 use tw_artifact::{
     Elicitation, ElicitationAnswer, Json, ServerConfig, ServerPhase, ServerStatus, ToolInfo, Transport,
 };
-use tw_collect::ServerLaunch;
+use tw_collect::{ServerLaunch, sentence};
 use tw_contract::{
     ApiError, ErrorCode, Event, EventBody, ImportKnown, KnownConfig, NameValue, ParsedServers, ServerDraft,
     ServerEntry, ToolSwitch,
@@ -21,7 +21,7 @@ use tw_vault::Vault;
 
 use crate::blocking;
 use crate::endpoints::new_id;
-use crate::errors::{Api, IntoApi, sentence};
+use crate::errors::{Api, IntoApi};
 use crate::hub::Hub;
 
 /// The window is told of a server at most this often: some write hundreds of lines a second.

@@ -1,7 +1,7 @@
 //! Traces: listed, read, exported, imported.
 
 use tw_artifact::{OutputPart, TraceFile, TraceOrigin};
-use tw_collect::estimate_message;
+use tw_collect::{estimate_message, sentence};
 use tw_contract::{
     ApiError, ErrorCode, Event, EventBody, ExportReport, ImportFile, ImportRefusal, ImportReport, ImportRequest,
     ImportedTrace, Media, MediaRequest, OutputRequest, OutputView, TraceOrder, TracePage, TraceQuery,
@@ -100,7 +100,7 @@ impl App {
                     report.imported.push(ImportedTrace { name: file.name, id });
                 }
                 Err(error) => {
-                    let reason = crate::errors::sentence(&error.to_string());
+                    let reason = sentence(&error.to_string());
                     report.refused.push(ImportRefusal { name: file.name, reason });
                 }
             }

@@ -28,13 +28,16 @@ pub(crate) async fn examine(client: &EndpointClient, model: &str) -> DoctorRepor
     let mut checks = vec![reachable(&listed)];
     let can_be_reached = checks[0].status != DoctorStatus::Bad;
     let models = listed.unwrap_or_default();
-    checks.push(model_known(&models, model, can_be_reached));
-    checks.push(context(&models, model));
     let mut reasoning_field = None;
+    if can_be_reached {
+        checks.extend([model_known(&models, model), context(&models, model)]);
+    } else {
+        checks.extend(not_examined(&["model", "context"], UNREACHED));
+    }
     if !can_be_reached {
-        checks.extend(not_examined("the endpoint could not be reached"));
+        checks.extend(not_examined(&PROBED, UNREACHED));
     } else if model.is_empty() {
-        checks.extend(not_examined("no model is picked"));
+        checks.extend(not_examined(&PROBED, "no model is picked"));
     } else {
         match probe(client, model).await {
             Ok(exchange) => {
@@ -49,11 +52,11 @@ pub(crate) async fn examine(client: &EndpointClient, model: &str) -> DoctorRepor
             Err(failure) => checks.extend(probe_failed(&failure, family)),
         }
     }
-    checks.push(if can_be_reached {
-        lora(client, &models).await
+    if can_be_reached {
+        checks.push(lora(client, &models).await);
     } else {
-        unknown("lora", "Not examined: the endpoint could not be reached.")
-    });
+        checks.extend(not_examined(&["lora"], UNREACHED));
+    }
     DoctorReport {
         base_url: client.base_url().to_owned(),
         model: model.to_owned(),
@@ -87,7 +90,8 @@ async fn probe(client: &EndpointClient, model: &str) -> Result<Exchange, ChatFai
         model: model.to_owned(),
         messages: vec![Message::user("What is the weather in Paris right now? Use the tool to find out.")],
         tools: vec![ToolDefinition::new("get_weather", "The weather in a city right now", parameters.into())],
-        sampling: Sampling { temperature: Some(0.0), max_tokens: Some(PROBE_TOKENS), ..Sampling::default() },
+        // No temperature: some hosted models refuse one.
+        sampling: Sampling { max_tokens: Some(PROBE_TOKENS), ..Sampling::default() },
         reasoning_field: None,
         want_token_ids: true,
     };
@@ -116,9 +120,9 @@ fn count_models(count: usize) -> String {
     if count == 1 { "1 model".to_owned() } else { format!("{count} models") }
 }
 
-fn model_known(models: &[ModelInfo], model: &str, can_be_reached: bool) -> DoctorCheck {
+fn model_known(models: &[ModelInfo], model: &str) -> DoctorCheck {
     let name = "model";
-    if !can_be_reached || models.is_empty() {
+    if models.is_empty() {
         return unknown(name, "The server's models are not known.");
     }
     let offered: Vec<&str> = models.iter().take(20).map(|info| info.id.as_str()).collect();
@@ -229,28 +233,32 @@ fn token_ids(exchange: &Exchange) -> DoctorCheck {
 /// Without an answer only what the error tells is known.
 fn probe_failed(failure: &ChatFailure, family: Family) -> Vec<DoctorCheck> {
     let error = &failure.error;
+    if matches!(error, EndpointError::ModelNotFound { .. }) {
+        return not_examined(&PROBED, "the server does not know the model");
+    }
+    let finding = sentence(&error.to_string());
     let refuses_tools =
         matches!(error, EndpointError::Rejected { message, .. } if message.to_lowercase().contains("tool"));
-    let finding = sentence(&error.to_string());
-    if refuses_tools {
+    let (failed, why, remedy) = if refuses_tools {
         let remedy = format!("Start vLLM with {}, llama.cpp with --jinja.", parser_flags(family));
-        return vec![
-            unknown("streams", "Not examined: the server refused the request with a tool."),
-            unknown("reasoning", "Not examined: the server refused the request with a tool."),
-            bad("tool_calls", &finding, &remedy),
-            unknown("token_ids", "Not examined: the server refused the request with a tool."),
-        ];
-    }
-    let mut checks = not_examined("the model gave no answer");
-    if let Some(streams) = checks.first_mut() {
-        *streams = bad("streams", &finding, &error.hint());
+        ("tool_calls", "the server refused the request with a tool", remedy)
+    } else {
+        ("streams", "the model gave no answer", error.hint())
+    };
+    let mut checks = not_examined(&PROBED, why);
+    for check in checks.iter_mut().filter(|check| check.name == failed) {
+        *check = bad(failed, &finding, &remedy);
     }
     checks
 }
 
-fn not_examined(why: &str) -> Vec<DoctorCheck> {
+/// The checks that the model's answer decides.
+const PROBED: [&str; 4] = ["streams", "reasoning", "tool_calls", "token_ids"];
+const UNREACHED: &str = "the endpoint could not be reached";
+
+fn not_examined(names: &[&str], why: &str) -> Vec<DoctorCheck> {
     let finding = format!("Not examined: {why}.");
-    ["streams", "reasoning", "tool_calls", "token_ids"].iter().map(|name| unknown(name, &finding)).collect()
+    names.iter().map(|name| unknown(name, &finding)).collect()
 }
 
 /// vLLM checks the fields of a request before it looks at anything: an empty object is refused with 400 where the route

@@ -1,11 +1,12 @@
 //! Counts tokens and cuts tool outputs to their budget.
 //!
-//! Counted with cl100k, the vocabulary that Qwen's was made from. For the 25 tools of Playwright MCP 0.0.83 as OpenAI
-//! tool lines it counts @@MEASURED@@.
+//! Counted with cl100k, the vocabulary that Qwen's was made from. For the 25 tools of Playwright MCP 0.0.83, as Qwen3's
+//! template writes them (17,736 characters), it counts 4,192 tokens and Qwen3's own tokenizer 4,203: 0.3 % fewer.
 //!
 //! Text is counted in blocks of at most [`BLOCK_BYTES`], which end at a line or word where they can, so that a word of a
 //! megabyte costs no more than other text. That is exact but at the edges of blocks, where it can count a token too many.
-//! Above [`EXACT_BYTES`] [`SAMPLES`] blocks spread over the text are counted and the rest is reckoned from them.
+//! Of a text above [`EXACT_BYTES`] only [`SAMPLES`] pieces spread evenly over it are counted, and the whole is reckoned
+//! from them: a text of any size takes a fraction of a second. Within a budget the kept part is always counted.
 
 use tiktoken_rs::{CoreBPE, Rank};
 use tw_artifact::{Budget, BudgetKeep, Cut};
@@ -13,8 +14,9 @@ use tw_artifact::{Budget, BudgetKeep, Cut};
 const BLOCK_BYTES: usize = 8 << 10;
 /// How far back from its end a block may end for the sake of a line or word.
 const EDGE_BYTES: usize = 512;
-const EXACT_BYTES: usize = 1 << 20;
-const SAMPLES: usize = 64;
+const EXACT_BYTES: usize = 256 << 10;
+const SAMPLES: usize = 32;
+const SAMPLE_BYTES: usize = 4 << 10;
 
 /// About how many tokens a text has. The first call loads the vocabulary, which takes a moment; see the module's notes
 /// for how it is counted.
@@ -93,8 +95,8 @@ fn count_all(text: &str) -> usize {
 fn estimate(text: &str) -> usize {
     let (mut tokens, mut bytes) = (0, 0);
     for sample in 0..SAMPLES {
-        let start = text.floor_char_boundary((text.len() - BLOCK_BYTES) / (SAMPLES - 1) * sample);
-        let block = &text[start..text.floor_char_boundary(start + BLOCK_BYTES)];
+        let start = text.floor_char_boundary((text.len() - SAMPLE_BYTES) / (SAMPLES - 1) * sample);
+        let block = &text[start..text.floor_char_boundary(start + SAMPLE_BYTES)];
         tokens += encode(block).len();
         bytes += block.len();
     }
@@ -204,7 +206,7 @@ mod tests {
 
     #[test]
     fn twenty_megabytes_are_cut_quickly() {
-        count_tokens("warm up");
+        assert!(count_tokens("warm up") > 0);
         let text = lines(900_000);
         assert!(text.len() > 20 << 20);
         let start = Instant::now();
@@ -218,14 +220,14 @@ mod tests {
 
     #[test]
     fn texts_without_words_take_no_longer_than_others() {
-        count_tokens("warm up");
+        assert!(count_tokens("warm up") > 0);
         for piece in ["a", " ", "\n", "é", "=", "\u{1F980}", "1", "\t ", "aB"] {
             let text = piece.repeat((1 << 20) / piece.len());
             let start = Instant::now();
             let full = count_tokens(&text);
             let (shown, cut) = cut(&text, budget(1_000, BudgetKeep::HeadTail));
             assert!(start.elapsed().as_secs_f64() < 5.0, "{piece:?} took {:?}", start.elapsed());
-            assert!(cut.is_none_or(|cut| cut.kept_tokens <= 1_000 && cut.full_tokens == full), "{piece:?}");
+            assert!(cut.is_none_or(|cut| cut.kept_tokens <= 1_000 && cut.full_tokens == full), "{piece:?} {cut:?}");
             assert!(shown.len() <= text.len());
         }
     }

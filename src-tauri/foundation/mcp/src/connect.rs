@@ -30,6 +30,8 @@ use crate::{LaunchContext, McpError, ServerSecrets};
 pub(crate) const DETAIL_LINES: usize = 30;
 /// How long the last words of a program that ended may take to arrive.
 const LAST_WORDS: Duration = Duration::from_secs(1);
+/// How long it may take to learn how a program ended: a guard tells only when nothing is left of it.
+pub(crate) const STATUS_PATIENCE: Duration = Duration::from_secs(4);
 
 /// A conversation that has begun.
 pub(crate) struct Connected {
@@ -48,6 +50,8 @@ pub(crate) struct Start<'a> {
     /// Ends the conversation.
     pub(crate) closing: CancellationToken,
 }
+
+type HttpError = StreamableHttpError<reqwest::Error>;
 
 /// Why a handshake came to nothing.
 enum Failure {
@@ -115,7 +119,7 @@ impl Start<'_> {
                 }
             }
             Failure::Refused(error) if is_closed(&error) => {
-                let status = process.wait(LAST_WORDS).await;
+                let status = process.wait(STATUS_PATIENCE).await;
                 process.end().await;
                 if tokio::time::timeout(LAST_WORDS, &mut last_words).await.is_err() {
                     last_words.abort();
@@ -318,7 +322,8 @@ fn handshake_words(error: &ClientInitializeError) -> String {
 }
 
 fn cannot_connect(error: &ClientInitializeError) -> bool {
-    handshake_transport(error).is_some_and(|error| find::<reqwest::Error>(&*error.error).is_some_and(reqwest::Error::is_connect))
+    let error = handshake_transport(error).and_then(|error| find::<HttpError>(&*error.error));
+    matches!(error, Some(StreamableHttpError::Client(error)) if error.is_connect())
 }
 
 /// An error of the connection, in our words.
@@ -337,7 +342,7 @@ pub(crate) fn transport_error(server: &str, error: &DynamicTransportError) -> Mc
         };
         return McpError::AccessRefused { server, message };
     }
-    match find::<StreamableHttpError<reqwest::Error>>(error) {
+    match find::<HttpError>(error) {
         Some(StreamableHttpError::UnexpectedServerResponse(words))
             if words.starts_with("HTTP 401") || words.starts_with("HTTP 403") =>
         {
@@ -345,6 +350,10 @@ pub(crate) fn transport_error(server: &str, error: &DynamicTransportError) -> Mc
         }
         Some(StreamableHttpError::ResponseBodyTooLarge { max_size }) => {
             McpError::TooLarge { server, limit_bytes: *max_size }
+        }
+        // rmcp does not name it as the cause.
+        Some(StreamableHttpError::Client(error)) => {
+            McpError::Unreachable { server, message: crate::tail::cut(&chain(error), 1000) }
         }
         _ => McpError::Unreachable { server, message: crate::tail::cut(&chain(error), 1000) },
     }

@@ -13,7 +13,7 @@ use tw_artifact::{Json, ServerConfig, ServerPhase, ServerStatus, ToolInfo};
 use tw_vault::Vault;
 
 use crate::call::{Call, CallFailure, result_value};
-use crate::connect::{Connected, DETAIL_LINES, Start, roots_of, transport_error};
+use crate::connect::{Connected, DETAIL_LINES, STATUS_PATIENCE, Start, roots_of, transport_error};
 use crate::handler::{Handler, Shared};
 use crate::linked::LinkFolders;
 use crate::listener::{Progress, Reporter, ServerEventKind, ServerListener};
@@ -29,8 +29,6 @@ const MAX_PAGES: usize = 100;
 const MAX_TOOLS: usize = 5000;
 /// How long one page of the list may take.
 const PAGE_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long it may take to learn how a process ended.
-const STATUS_PATIENCE: Duration = Duration::from_secs(2);
 /// How long a goodbye over HTTP may take.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(4);
 
@@ -218,7 +216,13 @@ impl Session {
                 });
             }
             Err(CallFailure::Protocol(message)) => return Err(self.protocol_error(message)),
-            Err(CallFailure::Service(error)) => return Err(self.service_error(error).await),
+            Err(CallFailure::Service(error)) => {
+                return tokio::select! {
+                    biased;
+                    () = cancel.cancelled() => Err(McpError::Cancelled),
+                    error = self.service_error(error) => Err(error),
+                };
+            }
         };
         let mut output = read_output(value).map_err(|message| self.protocol_error(message))?;
         if let Some(links) = &inner.links {

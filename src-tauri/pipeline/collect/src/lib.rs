@@ -22,5 +22,5 @@ pub use error::CollectError;
 pub use event::{RunEvent, RunObserver};
 pub use output::{RenderedOutput, render_output};
 pub use queue::Queue;
-pub use run::{Run, RunEnd, RunParts};
+pub use run::{Run, RunEnd, RunParts, sentence};
 pub use servers::{RunServers, ServerLaunch};

@@ -469,9 +469,24 @@ pub(crate) fn now_ms() -> i64 {
     jiff::Timestamp::now().as_millisecond()
 }
 
-/// Two sentences, or one where there is no second.
+/// What happened and what to do next, as sentences.
 fn join(message: &str, hint: &str) -> String {
-    if hint.is_empty() { message.to_owned() } else { format!("{message} {hint}") }
+    let message = sentence(message);
+    if hint.is_empty() { message } else { format!("{message} {hint}") }
+}
+
+/// Starts with a capital and ends with a full stop.
+#[must_use]
+pub fn sentence(text: &str) -> String {
+    let mut chars = text.chars();
+    let mut sentence: String = match chars.next() {
+        Some(first) => first.to_uppercase().chain(chars).collect(),
+        None => return String::new(),
+    };
+    if !sentence.ends_with(['.', '!', '?', ':']) {
+        sentence.push('.');
+    }
+    sentence
 }
 
 fn failure_text(error: &EndpointError) -> String {

@@ -209,7 +209,7 @@ async fn silence_between_chunks_ends_in_time_and_keeps_what_came() {
     let endpoint = endpoint([answer().reasoning("I think so.").hang_after(3)]).await;
     let failure = ask(&client_with(&endpoint, timeouts), &request()).await.0.unwrap_err();
     assert_eq!(failure.error, EndpointError::ChunkTimeout { secs: "0.05".to_owned() });
-    assert_eq!(failure.partial.unwrap().message.reasoning(), Some("I think"));
+    assert_eq!(failure.partial.unwrap().message.reasoning(), Some("I thin"));
 }
 
 #[tokio::test]

@@ -31,7 +31,7 @@ fn text(answer: &Answer) -> String {
 #[tokio::test]
 async fn a_vllm_stream_with_reasoning_and_a_call() {
     let answer = answer_of(Script::replay(VLLM)).await;
-    insta::assert_snapshot!(text(&answer), @"");
+    insta::assert_snapshot!(text(&answer), @r#"{"role":"assistant","content":"\n\n","reasoning_content":"\nI look it up – gleich.\n","tool_calls":[{"id":"chatcmpl-tool-01","type":"function","function":{"name":"weather","arguments":{"city":"Köln"}}}]}"#);
     let step = &answer.step;
     assert_eq!(step.finish_reason.as_deref(), Some("tool_calls"));
     assert_eq!(step.reasoning_field.as_deref(), Some("reasoning"));
@@ -48,7 +48,7 @@ async fn a_vllm_stream_with_reasoning_and_a_call() {
 #[tokio::test]
 async fn an_openai_stream_with_two_calls() {
     let answer = answer_of(Script::replay(OPENAI)).await;
-    insta::assert_snapshot!(text(&answer), @"");
+    insta::assert_snapshot!(text(&answer), @r#"{"role":"assistant","content":"","tool_calls":[{"id":"call_a","type":"function","function":{"name":"weather","arguments":{"city":"Oslo"}}},{"id":"call_b","type":"function","function":{"name":"weather","arguments":{"city":"Rom"}}}]}"#);
     assert_eq!(answer.step.usage.and_then(|usage| usage.cached_tokens), Some(64));
 }
 
@@ -56,7 +56,7 @@ async fn an_openai_stream_with_two_calls() {
 async fn a_call_cut_by_the_token_limit_is_malformed_and_kept() {
     let answer = answer_of(Script::replay(LENGTH)).await;
     assert_eq!(answer.calls[0].arguments, Err("the answer ended before the arguments were whole".to_owned()));
-    insta::assert_snapshot!(text(&answer), @"");
+    insta::assert_snapshot!(text(&answer), @r#"{"role":"assistant","content":"","tool_calls":[{"id":"chatcmpl-tool-03","type":"function","function":{"name":"weather","arguments":"{\"city\""}}]}"#);
 }
 
 #[tokio::test]
@@ -72,7 +72,7 @@ async fn how_the_network_cuts_a_recorded_stream_changes_nothing() {
 async fn the_older_name_of_the_reasoning_field_is_read_and_remembered() {
     let answer = answer_of(answer().reasoning("hm").content("Hello").shape(Shape::ReasoningContent)).await;
     assert_eq!(answer.step.reasoning_field.as_deref(), Some("reasoning_content"));
-    insta::assert_snapshot!(text(&answer), @"");
+    insta::assert_snapshot!(text(&answer), @r#"{"role":"assistant","content":"Hello","reasoning_content":"hm"}"#);
 }
 
 #[tokio::test]
@@ -131,7 +131,7 @@ async fn text_about_calls_stays_text() {
 async fn malformed_arguments_are_kept_as_written() {
     let answer = answer_of(answer().call_text("c1", "weather", "{\"city\": ")).await;
     assert!(answer.calls[0].arguments.as_ref().unwrap_err().contains("not valid JSON"));
-    insta::assert_snapshot!(text(&answer), @"");
+    insta::assert_snapshot!(text(&answer), @r#"{"role":"assistant","content":"","tool_calls":[{"id":"c1","type":"function","function":{"name":"weather","arguments":"{\"city\": "}}]}"#);
     let string = answer_of(self::answer().call_text("c1", "weather", "\"/\"")).await;
     assert_eq!(string.calls[0].arguments, Err("the arguments are not a JSON object".to_owned()));
     let none = answer_of(self::answer().call_text("c1", "weather", "")).await;
@@ -198,7 +198,7 @@ async fn fields_that_nobody_knows_stay_in_the_message() {
         json!({"tool_calls": [{"index": 0, "id": "a", "extra_content": {"signature": "xyz"},
             "function": {"name": "weather", "arguments": "{}"}}]}),
     ]);
-    insta::assert_snapshot!(text(&answer_of(script).await), @"");
+    insta::assert_snapshot!(text(&answer_of(script).await), @r#"{"role":"assistant","content":"hi","tool_calls":[{"id":"a","type":"function","function":{"name":"weather","arguments":{}},"extra_content":{"signature":"xyz"}}],"audit":"ab","reasoning_details":[{"t":1.0},{"t":2}]}"#);
 }
 
 #[tokio::test]
@@ -208,7 +208,7 @@ async fn a_server_that_does_not_stream_is_read_all_the_same() {
             {"id": "a", "type": "function", "function": {"name": "weather", "arguments": "{\"city\": \"A\"}"}}]}}],
         "usage": {"prompt_tokens": 5, "completion_tokens": 2}});
     let answer = answer_of(Script::error(200, &body)).await;
-    insta::assert_snapshot!(text(&answer), @"");
+    insta::assert_snapshot!(text(&answer), @r#"{"role":"assistant","content":"","reasoning_content":"hm","tool_calls":[{"id":"a","type":"function","function":{"name":"weather","arguments":{"city":"A"}}}]}"#);
     assert_eq!(answer.step.usage.map(|usage| usage.prompt_tokens), Some(5));
 }
 

@@ -42,7 +42,17 @@ async fn a_conversation_with_two_turns() {
     request.messages.push(Message::tool("call-1", "weather", "{\"sky\": \"rain\"}"));
     ask(&client, &request).await.0.unwrap();
     let requests: Vec<String> = endpoint.requests().iter().map(|request| request.snapshot()).collect();
-    insta::assert_snapshot!(requests.join("\n\n"), @"");
+    insta::assert_snapshot!(requests.join("\n\n"), @r#"
+    POST /v1/chat/completions
+    authorization: Bearer sk-1
+    content-type: application/json
+    {"model":"scripted-model","messages":[{"role":"user","content":"How is the weather?"}],"tools":[{"type":"function","function":{"name":"weather","description":"The weather","parameters":{"type":"object","properties":{"city":{"type":"string"},"days":{"type":"integer"}}}}}],"stream":true,"stream_options":{"include_usage":true},"temperature":0.6,"max_tokens":512,"seed":7,"return_token_ids":true}
+
+    POST /v1/chat/completions
+    authorization: Bearer sk-1
+    content-type: application/json
+    {"model":"scripted-model","messages":[{"role":"user","content":"How is the weather?"},{"role":"assistant","content":"\n\n","reasoning":"\nI look.\n","tool_calls":[{"id":"call-1","type":"function","function":{"name":"weather","arguments":"{\"city\":\"Köln\"}"}}]},{"role":"tool","tool_call_id":"call-1","name":"weather","content":"{\"sky\": \"rain\"}"}],"tools":[{"type":"function","function":{"name":"weather","description":"The weather","parameters":{"type":"object","properties":{"city":{"type":"string"},"days":{"type":"integer"}}}}}],"stream":true,"stream_options":{"include_usage":true},"temperature":0.6,"max_tokens":512,"seed":7,"return_token_ids":true}
+    "#);
 }
 
 #[tokio::test]
@@ -52,7 +62,11 @@ async fn the_length_of_a_prompt() {
     let messages = [Message::user("hi"), Message::assistant("", Some("hm".to_owned()), vec![call])];
     let length = client(&endpoint).tokenize_len("scripted-model", &messages, &[weather_tool()]).await.unwrap();
     assert!(length.is_some_and(|length| length > 10));
-    insta::assert_snapshot!(endpoint.requests()[0].snapshot(), @"");
+    insta::assert_snapshot!(endpoint.requests()[0].snapshot(), @r#"
+    POST /tokenize
+    content-type: application/json
+    {"model":"scripted-model","messages":[{"role":"user","content":"hi"},{"role":"assistant","content":"","reasoning":"hm","tool_calls":[{"id":"c1","type":"function","function":{"name":"weather","arguments":"{\"city\":\"Rome\"}"}}]}],"tools":[{"type":"function","function":{"name":"weather","description":"The weather","parameters":{"type":"object","properties":{"city":{"type":"string"},"days":{"type":"integer"}}}}}],"add_generation_prompt":true}
+    "#);
 }
 
 #[tokio::test]
@@ -67,5 +81,16 @@ async fn the_doctors_requests() {
     let endpoint = endpoint([answer().content("Hello.")]).await;
     client(&endpoint).doctor("scripted-model").await;
     let requests: Vec<String> = endpoint.requests().iter().map(|request| request.snapshot()).collect();
-    insta::assert_snapshot!(requests.join("\n\n"), @"");
+    insta::assert_snapshot!(requests.join("\n\n"), @r#"
+    GET /v1/models
+
+
+    POST /v1/chat/completions
+    content-type: application/json
+    {"model":"scripted-model","messages":[{"role":"user","content":"What is the weather in Paris right now? Use the tool to find out."}],"tools":[{"type":"function","function":{"name":"get_weather","description":"The weather in a city right now","parameters":{"type":"object","properties":{"city":{"type":"string"}},"required":["city"]}}}],"stream":true,"stream_options":{"include_usage":true},"max_tokens":1024,"return_token_ids":true}
+
+    POST /v1/load_lora_adapter
+    content-type: application/json
+    {}
+    "#);
 }
