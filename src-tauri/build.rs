@@ -11,8 +11,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     stand_in_page(Path::new(UI_DIST))?;
     println!("cargo:rerun-if-changed={CAPABILITIES}");
     println!("cargo:rerun-if-changed={UI_DIST}");
-    let attributes =
-        tauri_build::Attributes::new().capabilities_path_pattern("src-tauri/capabilities/*.json");
+    let attributes = tauri_build::Attributes::new().capabilities_path_pattern("src-tauri/capabilities/*.json");
     Ok(tauri_build::try_build(attributes)?)
 }
 

@@ -1,7 +1,10 @@
 //! The stages over real parts: one module a stage, and the real peers they work with.
 
 mod collect;
-mod collect_browser;
+pub mod collect_browser;
 mod collect_faults;
 mod collect_kill;
 mod collect_people;
+mod vllm;
+mod mcp_client;
+mod mcp_servers;

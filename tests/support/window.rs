@@ -15,6 +15,7 @@ use crate::drive::{self, Group, Home, PATIENCE};
 #[derive(Debug)]
 pub struct WindowSetup {
     home: PathBuf,
+    binary: Option<PathBuf>,
     args: Vec<String>,
     variables: Vec<(String, String)>,
     keyring: bool,
@@ -26,7 +27,21 @@ impl WindowSetup {
     /// folder, it finds what it kept.
     #[must_use]
     pub fn new(home: &Path) -> Self {
-        Self { home: home.to_path_buf(), args: Vec::new(), variables: Vec::new(), keyring: false, size: (1280, 800) }
+        Self {
+            home: home.to_path_buf(),
+            binary: None,
+            args: Vec::new(),
+            variables: Vec::new(),
+            keyring: false,
+            size: (1280, 800),
+        }
+    }
+
+    /// This program instead of the one that the tests are for.
+    #[must_use]
+    pub fn binary(mut self, binary: PathBuf) -> Self {
+        self.binary = Some(binary);
+        self
     }
 
     /// One more argument for the app.
@@ -62,7 +77,10 @@ impl WindowSetup {
     /// # Errors
     /// When a program is missing or does not come up in time.
     pub async fn open(self) -> Result<Window> {
-        let binary = drive::tracewright_binary()?;
+        let binary = match self.binary {
+            Some(binary) => binary,
+            None => drive::tracewright_binary()?,
+        };
         let home = Home::at(&self.home)?;
         let display = Display::start(self.size).await?;
         let bus = if self.keyring { Some(Bus::start(&home).await?) } else { None };
@@ -102,7 +120,7 @@ impl WindowSetup {
             .connect()
             .await
             .context("the window did not open")?;
-        Ok(Window { driver: Some(driver), driver_process, binary, _bus: bus, _display: display })
+        Ok(Window { driver: Some(driver), driver_process, binary, _bus: bus, display })
     }
 }
 
@@ -114,7 +132,7 @@ pub struct Window {
     driver_process: Group,
     binary: PathBuf,
     _bus: Option<Bus>,
-    _display: Display,
+    display: Display,
 }
 
 impl Window {
@@ -134,12 +152,19 @@ impl Window {
         drive::wait_for_ui(self.driver()?).await
     }
 
-    /// Writes a picture of the page as PNG.
+    /// Writes a picture of the whole display as PNG. Taken from the display: the driver's own picture never comes in a
+    /// web view that draws in software (WebKitGTK 2.50).
     ///
     /// # Errors
-    /// When the driver or the disk refuses.
+    /// When ImageMagick is missing or the disk refuses.
     pub async fn screenshot(&self, path: &Path) -> Result<()> {
-        Ok(self.driver()?.screenshot(path).await?)
+        let mut import = tokio::process::Command::new("import");
+        import.args(["-display", &self.display.name, "-window", "root"]).arg(path);
+        let status = import
+            .status()
+            .await
+            .context("ImageMagick's `import` is missing; `cargo xtask setup --tests` installs it")?;
+        if status.success() { Ok(()) } else { bail!("the picture was not taken ({status})") }
     }
 
     /// The app's process id.

@@ -23,39 +23,18 @@ fn too_long(sources: &[Source]) -> Vec<String> {
 fn without_introduction(sources: &[Source]) -> Vec<String> {
     sources
         .iter()
-        .filter(|source| {
-            ["lib.rs", "main.rs"]
-                .iter()
-                .any(|name| source.path.rsplit('/').next() == Some(name))
-        })
-        .filter(|source| {
-            !source
-                .text
-                .lines()
-                .next()
-                .is_some_and(|line| line.starts_with("//! ") && line.len() > 20)
-        })
+        .filter(|source| ["lib.rs", "main.rs"].iter().any(|name| source.path.rsplit('/').next() == Some(name)))
+        .filter(|source| !source.text.lines().next().is_some_and(|line| line.starts_with("//! ") && line.len() > 20))
         .map(|source| format!("{} does not open with //!", source.path))
         .collect()
 }
 
 fn unfinished(sources: &[Source]) -> Vec<String> {
     // Put together here, so that this file does not hold the marks itself.
-    let marks = [
-        concat!("TO", "DO"),
-        concat!("FIX", "ME"),
-        concat!("XX", "X:"),
-        concat!("unimpl", "emented!("),
-    ];
+    let marks = [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("XX", "X:"), concat!("unimpl", "emented!(")];
     sources
         .iter()
-        .flat_map(|source| {
-            source
-                .text
-                .lines()
-                .enumerate()
-                .map(move |(index, line)| (source, index + 1, line))
-        })
+        .flat_map(|source| source.text.lines().enumerate().map(move |(index, line)| (source, index + 1, line)))
         .filter(|(_, _, line)| marks.iter().any(|mark| line.contains(mark)))
         .map(|(source, number, line)| format!("{}:{number}: {}", source.path, line.trim()))
         .collect()
@@ -72,10 +51,7 @@ fn folders_of_crates<'a>(crates: &BTreeSet<&'a str>) -> BTreeSet<&'a str> {
 
 #[test]
 fn no_source_file_is_longer_than_a_person_reads() -> Result<()> {
-    assert_none(
-        "invariant 6",
-        &too_long(&sources(&[".rs", ".css", ".js", ".toml", ".md"])?),
-    );
+    assert_none("invariant 6", &too_long(&sources(&[".rs", ".css", ".js", ".toml", ".md"])?));
     Ok(())
 }
 
@@ -89,9 +65,7 @@ fn every_crate_opens_by_saying_what_it_is_for() -> Result<()> {
 fn nothing_is_left_marked_as_unfinished() -> Result<()> {
     assert_none(
         "no marks of unfinished work",
-        &unfinished(&sources(&[
-            ".rs", ".css", ".js", ".toml", ".html", ".json", "run",
-        ])?),
+        &unfinished(&sources(&[".rs", ".css", ".js", ".toml", ".html", ".json", "run"])?),
     );
     Ok(())
 }
@@ -99,15 +73,9 @@ fn nothing_is_left_marked_as_unfinished() -> Result<()> {
 #[test]
 fn every_folder_of_crates_has_a_short_readme() -> Result<()> {
     let packages = packages()?;
-    let crates: BTreeSet<&str> = packages
-        .iter()
-        .map(|package| package.folder.as_str())
-        .collect();
+    let crates: BTreeSet<&str> = packages.iter().map(|package| package.folder.as_str()).collect();
     let folders = folders_of_crates(&crates);
-    assert!(
-        folders.contains("src-tauri/foundation"),
-        "the rule looks at {folders:?}"
-    );
+    assert!(folders.contains("src-tauri/foundation"), "the rule looks at {folders:?}");
     let mut breaches = Vec::new();
     for folder in folders {
         let place = root()?.join(folder);
@@ -118,18 +86,12 @@ fn every_folder_of_crates_has_a_short_readme() -> Result<()> {
         match std::fs::read_to_string(place.join("README.md")) {
             Err(_) => breaches.push(format!("{folder} has no README.md")),
             Ok(text) if text.lines().count() > LONGEST_README_LINES => {
-                breaches.push(format!(
-                    "{folder}/README.md has {} lines",
-                    text.lines().count()
-                ));
+                breaches.push(format!("{folder}/README.md has {} lines", text.lines().count()));
             }
             Ok(_) => {}
         }
     }
-    assert_none(
-        "a folder that holds crates has a README of at most 15 lines",
-        &breaches,
-    );
+    assert_none("a folder that holds crates has a README of at most 15 lines", &breaches);
     Ok(())
 }
 
@@ -137,9 +99,7 @@ fn every_folder_of_crates_has_a_short_readme() -> Result<()> {
 fn every_package_takes_part_in_the_lints() -> Result<()> {
     let breaches: Vec<String> = sources(&["Cargo.toml"])?
         .into_iter()
-        .filter(|source| {
-            source.text.contains("[package]") && !source.text.contains("[lints]\nworkspace = true")
-        })
+        .filter(|source| source.text.contains("[package]") && !source.text.contains("[lints]\nworkspace = true"))
         .map(|source| format!("{} lacks [lints] workspace = true", source.path))
         .collect();
     assert_none("the lints are agreed once", &breaches);
@@ -150,19 +110,13 @@ mod breaches_are_seen {
     use super::*;
 
     fn source(path: &str, text: &str) -> Source {
-        Source {
-            path: path.to_owned(),
-            text: text.to_owned(),
-        }
+        Source { path: path.to_owned(), text: text.to_owned() }
     }
 
     #[test]
     fn a_file_that_is_too_long() {
         assert_eq!(
-            too_long(&[
-                source("a.rs", &"x\n".repeat(801)),
-                source("b.rs", &"x\n".repeat(800))
-            ]),
+            too_long(&[source("a.rs", &"x\n".repeat(801)), source("b.rs", &"x\n".repeat(800))]),
             ["a.rs has 801 lines"]
         );
     }
@@ -176,10 +130,7 @@ mod breaches_are_seen {
         ];
         assert_eq!(
             without_introduction(&sources),
-            [
-                "x/src/lib.rs does not open with //!",
-                "y/src/main.rs does not open with //!"
-            ]
+            ["x/src/lib.rs does not open with //!", "y/src/main.rs does not open with //!"]
         );
     }
 
@@ -191,17 +142,8 @@ mod breaches_are_seen {
 
     #[test]
     fn folders_that_hold_crates_are_found_from_the_crates() {
-        let crates = BTreeSet::from([
-            "",
-            "ui",
-            "tests",
-            "tests/support",
-            "src-tauri/app",
-            "src-tauri/foundation/store",
-        ]);
-        assert_eq!(
-            folders_of_crates(&crates),
-            BTreeSet::from(["src-tauri", "src-tauri/foundation"])
-        );
+        let crates =
+            BTreeSet::from(["", "ui", "tests", "tests/support", "src-tauri/app", "src-tauri/foundation/store"]);
+        assert_eq!(folders_of_crates(&crates), BTreeSet::from(["src-tauri", "src-tauri/foundation"]));
     }
 }

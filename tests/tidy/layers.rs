@@ -9,41 +9,15 @@ use super::workspace::{Package, packages};
 /// line that fits a package counts, and a package that fits none is a breach.
 const MAY_KNOW: &[(&str, &[&str])] = &[
     ("", &["src-tauri/app", "src-tauri/contract"]),
-    (
-        "ui",
-        &["src-tauri/contract", "src-tauri/foundation/artifact"],
-    ),
-    (
-        "src-tauri/cli",
-        &[
-            "src-tauri/app",
-            "src-tauri/contract",
-            "src-tauri/foundation/artifact",
-        ],
-    ),
-    (
-        "src-tauri/app",
-        &[
-            "src-tauri/contract",
-            "src-tauri/pipeline/",
-            "src-tauri/foundation/",
-        ],
-    ),
+    ("ui", &["src-tauri/contract", "src-tauri/foundation/artifact"]),
+    ("src-tauri/cli", &["src-tauri/app", "src-tauri/contract", "src-tauri/foundation/artifact"]),
+    ("src-tauri/app", &["src-tauri/contract", "src-tauri/pipeline/", "src-tauri/foundation/"]),
     ("src-tauri/contract", &["src-tauri/foundation/artifact"]),
     ("src-tauri/pipeline/", &["src-tauri/foundation/"]),
     ("src-tauri/foundation/artifact", &[]),
     // The type that keeps a secret out of Debug and logs is needed wherever a secret passes through.
-    (
-        "src-tauri/foundation/vault",
-        &["src-tauri/foundation/artifact"],
-    ),
-    (
-        "src-tauri/foundation/",
-        &[
-            "src-tauri/foundation/artifact",
-            "src-tauri/foundation/vault",
-        ],
-    ),
+    ("src-tauri/foundation/vault", &["src-tauri/foundation/artifact"]),
+    ("src-tauri/foundation/", &["src-tauri/foundation/artifact", "src-tauri/foundation/vault"]),
     ("xtask", &[]),
     ("tests/support", &["src-tauri/foundation/artifact"]),
     ("tests", &["src-tauri/", "tests/support"]),
@@ -53,24 +27,14 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
 const DOUBLES: &str = "tests/support";
 
 fn fits(folder: &str, pattern: &str) -> bool {
-    if pattern.ends_with('/') {
-        folder.starts_with(pattern)
-    } else {
-        folder == pattern
-    }
+    if pattern.ends_with('/') { folder.starts_with(pattern) } else { folder == pattern }
 }
 
 fn wrong_acquaintances(packages: &[Package]) -> Vec<String> {
     let mut breaches = Vec::new();
     for package in packages {
-        let Some((_, allowed)) = MAY_KNOW
-            .iter()
-            .find(|(pattern, _)| fits(&package.folder, pattern))
-        else {
-            breaches.push(format!(
-                "{} in {} has no line in the table of layers",
-                package.name, package.folder
-            ));
+        let Some((_, allowed)) = MAY_KNOW.iter().find(|(pattern, _)| fits(&package.folder, pattern)) else {
+            breaches.push(format!("{} in {} has no line in the table of layers", package.name, package.folder));
             continue;
         };
         for dependency in &package.dependencies {
@@ -91,17 +55,8 @@ fn names_elsewhere(packages: &[Package], only: &str, prefixes: &[&str]) -> Vec<S
     packages
         .iter()
         .filter(|package| package.folder != only)
-        .flat_map(|package| {
-            package
-                .dependencies
-                .iter()
-                .map(move |dependency| (package, dependency))
-        })
-        .filter(|(_, dependency)| {
-            prefixes
-                .iter()
-                .any(|prefix| dependency.name.starts_with(prefix))
-        })
+        .flat_map(|package| package.dependencies.iter().map(move |dependency| (package, dependency)))
+        .filter(|(_, dependency)| prefixes.iter().any(|prefix| dependency.name.starts_with(prefix)))
         .map(|(package, dependency)| format!("{} names {}", package.name, dependency.name))
         .collect()
 }
@@ -111,16 +66,8 @@ fn beyond_serde(packages: &[Package]) -> Vec<String> {
     let allowed = ["serde", "serde_json", "indexmap", "tw-artifact"];
     packages
         .iter()
-        .filter(|package| {
-            ["src-tauri/contract", "src-tauri/foundation/artifact"]
-                .contains(&package.folder.as_str())
-        })
-        .flat_map(|package| {
-            package
-                .dependencies
-                .iter()
-                .map(move |dependency| (package, dependency))
-        })
+        .filter(|package| ["src-tauri/contract", "src-tauri/foundation/artifact"].contains(&package.folder.as_str()))
+        .flat_map(|package| package.dependencies.iter().map(move |dependency| (package, dependency)))
         .filter(|(_, dependency)| !dependency.dev && !allowed.contains(&dependency.name.as_str()))
         .map(|(package, dependency)| format!("{} depends on {}", package.name, dependency.name))
         .collect()
@@ -128,26 +75,17 @@ fn beyond_serde(packages: &[Package]) -> Vec<String> {
 
 #[test]
 fn every_package_knows_only_the_packages_of_its_layer() -> Result<()> {
-    assert_none(
-        "src-tauri/ARCHITECTURE.md, who may know whom",
-        &wrong_acquaintances(&packages()?),
-    );
+    assert_none("src-tauri/ARCHITECTURE.md, who may know whom", &wrong_acquaintances(&packages()?));
     Ok(())
 }
 
 #[test]
 fn only_the_root_package_names_tauri() -> Result<()> {
     let packages = packages()?;
-    assert_none(
-        "invariant 1",
-        &names_elsewhere(&packages, "", &["tauri", "wry", "tao"]),
-    );
+    assert_none("invariant 1", &names_elsewhere(&packages, "", &["tauri", "wry", "tao"]));
     let root = packages.iter().find(|package| package.folder.is_empty());
     assert!(
-        root.is_some_and(|root| root
-            .dependencies
-            .iter()
-            .any(|dependency| dependency.name == "tauri")),
+        root.is_some_and(|root| root.dependencies.iter().any(|dependency| dependency.name == "tauri")),
         "the root package names tauri, or this test looks at the wrong thing"
     );
     Ok(())
@@ -156,20 +94,11 @@ fn only_the_root_package_names_tauri() -> Result<()> {
 #[test]
 fn only_the_worker_links_candle() -> Result<()> {
     let packages = packages()?;
-    let allowed = [
-        "src-tauri/worker",
-        "src-tauri/foundation/model",
-        "src-tauri/pipeline/train",
-        "src-tauri/pipeline/evaluate",
-    ];
-    let others: Vec<Package> = packages
-        .into_iter()
-        .filter(|package| !allowed.contains(&package.folder.as_str()))
-        .collect();
-    assert_none(
-        "invariant 2",
-        &names_elsewhere(&others, "src-tauri/worker", &["candle"]),
-    );
+    let allowed =
+        ["src-tauri/worker", "src-tauri/foundation/model", "src-tauri/pipeline/train", "src-tauri/pipeline/evaluate"];
+    let others: Vec<Package> =
+        packages.into_iter().filter(|package| !allowed.contains(&package.folder.as_str())).collect();
+    assert_none("invariant 2", &names_elsewhere(&others, "src-tauri/worker", &["candle"]));
     Ok(())
 }
 
@@ -186,17 +115,9 @@ mod breaches_are_seen {
     fn package(name: &str, folder: &str, dependencies: &[(&str, bool)]) -> Package {
         let dependencies = dependencies
             .iter()
-            .map(|(name, dev)| Dependency {
-                name: (*name).to_owned(),
-                dev: *dev,
-                requirement: "*".to_owned(),
-            })
+            .map(|(name, dev)| Dependency { name: (*name).to_owned(), dev: *dev, requirement: "*".to_owned() })
             .collect();
-        Package {
-            name: name.to_owned(),
-            folder: folder.to_owned(),
-            dependencies,
-        }
+        Package { name: name.to_owned(), folder: folder.to_owned(), dependencies }
     }
 
     fn check(breaking: Package, expected: &[&str]) {
@@ -213,11 +134,7 @@ mod breaches_are_seen {
     #[test]
     fn a_stage_that_imports_a_stage() {
         check(
-            package(
-                "tw-review",
-                "src-tauri/pipeline/review",
-                &[("tw-collect", false)],
-            ),
+            package("tw-review", "src-tauri/pipeline/review", &[("tw-collect", false)]),
             &["tw-review must not know tw-collect"],
         );
     }
@@ -225,11 +142,7 @@ mod breaches_are_seen {
     #[test]
     fn a_stage_that_imports_a_stage_only_for_its_tests() {
         check(
-            package(
-                "tw-review",
-                "src-tauri/pipeline/review",
-                &[("tw-collect", true)],
-            ),
+            package("tw-review", "src-tauri/pipeline/review", &[("tw-collect", true)]),
             &["tw-review must not know tw-collect"],
         );
     }
@@ -237,11 +150,7 @@ mod breaches_are_seen {
     #[test]
     fn a_ui_that_reaches_for_the_store() {
         check(
-            package(
-                "tw-ui",
-                "ui",
-                &[("tw-store", false), ("tw-artifact", false)],
-            ),
+            package("tw-ui", "ui", &[("tw-store", false), ("tw-artifact", false)]),
             &["tw-ui must not know tw-store"],
         );
     }
@@ -249,29 +158,15 @@ mod breaches_are_seen {
     #[test]
     fn doubles_outside_of_tests() {
         check(
-            package(
-                "tw-hub",
-                "src-tauri/foundation/hub",
-                &[("tw-support", false)],
-            ),
+            package("tw-hub", "src-tauri/foundation/hub", &[("tw-support", false)]),
             &["tw-hub must not know tw-support"],
         );
-        check(
-            package(
-                "tw-hub",
-                "src-tauri/foundation/hub",
-                &[("tw-support", true)],
-            ),
-            &[],
-        );
+        check(package("tw-hub", "src-tauri/foundation/hub", &[("tw-support", true)]), &[]);
     }
 
     #[test]
     fn a_package_without_a_layer() {
-        check(
-            package("tw-misc", "misc", &[]),
-            &["tw-misc in misc has no line in the table of layers"],
-        );
+        check(package("tw-misc", "misc", &[]), &["tw-misc in misc has no line in the table of layers"]);
     }
 
     #[test]
@@ -280,19 +175,13 @@ mod breaches_are_seen {
             package("tw-app", "src-tauri/app", &[("tauri-plugin-opener", false)]),
             package("tracewright", "", &[("tauri", false)]),
         ];
-        assert_eq!(
-            names_elsewhere(&packages, "", &["tauri"]),
-            ["tw-app names tauri-plugin-opener"]
-        );
+        assert_eq!(names_elsewhere(&packages, "", &["tauri"]), ["tw-app names tauri-plugin-opener"]);
     }
 
     #[test]
     fn more_than_serde_in_the_contract() {
-        let packages = [package(
-            "tw-contract",
-            "src-tauri/contract",
-            &[("serde", false), ("tokio", false), ("proptest", true)],
-        )];
+        let packages =
+            [package("tw-contract", "src-tauri/contract", &[("serde", false), ("tokio", false), ("proptest", true)])];
         assert_eq!(beyond_serde(&packages), ["tw-contract depends on tokio"]);
     }
 }

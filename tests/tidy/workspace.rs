@@ -36,30 +36,17 @@ pub(super) struct Source {
 
 /// The repository that this test crate was compiled in.
 pub(super) fn root() -> Result<PathBuf> {
-    Ok(Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .context("tests/ has no parent")?
-        .to_path_buf())
+    Ok(Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("tests/ has no parent")?.to_path_buf())
 }
 
 /// The workspace's packages, as `cargo metadata` tells them: declared dependencies of every platform and feature.
 pub(super) fn packages() -> Result<Vec<Package>> {
     let root = root()?;
     let output = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args([
-            "metadata",
-            "--no-deps",
-            "--format-version",
-            "1",
-            "--offline",
-        ])
+        .args(["metadata", "--no-deps", "--format-version", "1", "--offline"])
         .current_dir(&root)
         .output()?;
-    ensure!(
-        output.status.success(),
-        "cargo metadata: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    ensure!(output.status.success(), "cargo metadata: {}", String::from_utf8_lossy(&output.stderr));
     let metadata: Value = serde_json::from_slice(&output.stdout)?;
     metadata["packages"]
         .as_array()
@@ -70,20 +57,10 @@ pub(super) fn packages() -> Result<Vec<Package>> {
 }
 
 fn read_package(package: &Value, root: &Path) -> Result<Package> {
-    let text = |value: &Value| {
-        value
-            .as_str()
-            .map(str::to_owned)
-            .context("metadata lacks a text")
-    };
+    let text = |value: &Value| value.as_str().map(str::to_owned).context("metadata lacks a text");
     let manifest = PathBuf::from(text(&package["manifest_path"])?);
-    let folder = manifest
-        .parent()
-        .context("a manifest without a folder")?
-        .strip_prefix(root)?;
-    let dependencies = package["dependencies"]
-        .as_array()
-        .context("metadata without dependencies")?;
+    let folder = manifest.parent().context("a manifest without a folder")?.strip_prefix(root)?;
+    let dependencies = package["dependencies"].as_array().context("metadata without dependencies")?;
     Ok(Package {
         name: text(&package["name"])?,
         folder: slashed(folder),
@@ -111,38 +88,20 @@ pub(super) fn sources(endings: &[&str]) -> Result<Vec<Source>> {
             let path = entry.path();
             let below = slashed(path.strip_prefix(&root)?);
             if entry.file_type()?.is_dir() {
-                let skipped = [
-                    "target",
-                    "node_modules",
-                    ".git",
-                    "gen",
-                    "fixtures",
-                    "snapshots",
-                ];
-                if !skipped.contains(&entry.file_name().to_string_lossy().as_ref())
-                    && !below.starts_with("ui/dist")
-                {
+                let skipped = ["target", "node_modules", ".git", "gen", "fixtures", "snapshots"];
+                if !skipped.contains(&entry.file_name().to_string_lossy().as_ref()) && !below.starts_with("ui/dist") {
                     folders.push(path);
                 }
             } else if endings.iter().any(|ending| below.ends_with(ending)) {
-                found.push(Source {
-                    text: fs::read_to_string(&path).with_context(|| below.clone())?,
-                    path: below,
-                });
+                found.push(Source { text: fs::read_to_string(&path).with_context(|| below.clone())?, path: below });
             }
         }
     }
     found.sort_by(|a, b| a.path.cmp(&b.path));
-    ensure!(
-        !found.is_empty(),
-        "no file with {endings:?} was found: the rule looks at nothing"
-    );
+    ensure!(!found.is_empty(), "no file with {endings:?} was found: the rule looks at nothing");
     Ok(found)
 }
 
 fn slashed(path: &Path) -> String {
-    path.components()
-        .map(|part| part.as_os_str().to_string_lossy())
-        .collect::<Vec<_>>()
-        .join("/")
+    path.components().map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
 }

@@ -6,10 +6,11 @@ mod strips;
 
 use leptos::mount::mount_to;
 use leptos::prelude::*;
-use leptos_router::components::{Redirect, Route, Router, Routes};
+use leptos_router::components::{Route, Router, Routes};
 use leptos_router::path;
 use wasm_bindgen::JsCast;
 
+use crate::components::{Empty, IconName};
 use crate::pages::collect::CollectPage;
 use crate::pages::review::TracesPage;
 use crate::pages::settings::SettingsPage;
@@ -19,8 +20,23 @@ use crate::{backend, state};
 pub(crate) fn mount() {
     let place = document().get_element_by_id("app").and_then(|it| it.dyn_into::<web_sys::HtmlElement>().ok());
     if let Some(place) = place {
+        lead_home();
         place.set_inner_text("");
         mount_to(place, App).forget();
+    }
+}
+
+/// Changes an address that names no page to that of the first page, before the router reads it.
+fn lead_home() {
+    let location = window().location();
+    let path = location.pathname().unwrap_or_default();
+    let known = ["collect", "traces", "settings"];
+    if !path.split('/').nth(1).is_some_and(|first| known.contains(&first))
+        && let Ok(history) = window().history()
+    {
+        let address = format!("/collect{}", location.hash().unwrap_or_default());
+        // An address that cannot be changed shows the page without one.
+        history.replace_state_with_url(&wasm_bindgen::JsValue::NULL, "", Some(&address)).unwrap_or_default();
     }
 }
 
@@ -31,7 +47,7 @@ fn App() -> impl IntoView {
     view! {
         <Router>
             <frame::Frame>
-                <Routes fallback=|| view! { <Redirect path="/collect"/> }>
+                <Routes fallback=Nowhere>
                     <Route path=path!("/collect/:id?") view=CollectPage/>
                     <Route path=path!("/traces/:id?") view=TracesPage/>
                     <Route path=path!("/settings") view=SettingsPage/>
@@ -39,4 +55,10 @@ fn App() -> impl IntoView {
             </frame::Frame>
         </Router>
     }
+}
+
+/// What an address shows that leads nowhere.
+#[component]
+fn Nowhere() -> impl IntoView {
+    view! { <Empty icon=IconName::Search title="There is no such page" text="Pick one on the left."/> }
 }

@@ -13,7 +13,7 @@ use crate::setup;
 use crate::testing;
 use crate::ui::{self, Profile};
 
-/// The benches there are: one file each in tests/bench.
+/// The benches there are: one folder each in tests/bench.
 fn names(house: &House) -> Vec<String> {
     let mut names: Vec<String> = fs::read_dir(house.root().join("tests/bench"))
         .into_iter()
@@ -49,9 +49,13 @@ pub(crate) fn run(house: &House, name: &str, release: bool, bench_args: &[String
         "--package",
         "tw-cli",
         "--package",
+        "tw-support",
+        "--package",
         "tw-tests",
     ]);
-    build.args(["--bin", "tracewright", "--bin", "tw", "--bin", &binary]).stdout(std::io::stderr());
+    build
+        .args(["--bin", "tracewright", "--bin", "tw", "--bin", "tw-fake-mcp", "--bin", &binary])
+        .stdout(std::io::stderr());
     if release {
         build.arg("--release");
     }

@@ -58,7 +58,7 @@ enum Task {
         #[arg(long)]
         checks_only: bool,
     },
-    /// Measure: runs tests/bench/NAME.rs.
+    /// Measure: runs tests/bench/NAME.
     Bench {
         /// Which bench, for example `collect`.
         name: String,

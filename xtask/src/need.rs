@@ -59,6 +59,8 @@ pub(crate) const NEEDS: &[Need] = &[
     program(For::Tests, &["dbus-run-session"], &["dbus"]),
     program(For::Tests, &["gnome-keyring-daemon"], &["gnome-keyring"]),
     packages(For::Tests, &["fonts-dejavu-core"]),
+    // Pictures of that window.
+    program(For::Tests, &["import"], &["imagemagick"]),
     // The tests' browser and MCP servers.
     Need { ubuntu: Some(&["chromium-browser"]), ..program(For::Tests, CHROMIUM, &["chromium"]) },
     Need { ubuntu: Some(&["chromium-chromedriver"]), ..program(For::Tests, &["chromedriver"], &["chromium-driver"]) },
@@ -119,7 +121,7 @@ pub(crate) fn by_hand(platform: &Platform, task: For) -> Option<String> {
         ),
         Platform::OtherLinux(name) => {
             let drivers = if tests {
-                "\n  - for the tests: Xvfb, WebKitWebDriver, dbus-run-session, gnome-keyring-daemon, chromium, chromedriver, the DejaVu fonts"
+                "\n  - for the tests: Xvfb, WebKitWebDriver, dbus-run-session, gnome-keyring-daemon, ImageMagick, chromium, chromedriver, the DejaVu fonts"
             } else {
                 ""
             };

@@ -174,7 +174,7 @@ impl AnswerScript {
     #[must_use]
     pub fn to_sse(&self) -> String {
         let request = json!({"model": super::MODEL, "stream": true, "stream_options": {"include_usage": true}});
-        let mut text: String = self.events(&request, 1).iter().map(|event| line(event)).collect();
+        let mut text: String = self.events(&request, 1).iter().map(line).collect();
         if !self.no_done {
             text.push_str("data: [DONE]\n\n");
         }
@@ -229,7 +229,7 @@ impl AnswerScript {
         let mut token = 0_u32;
         let mut push = |delta: Value| {
             token += 1;
-            events.push(frame.chunk(delta, with_ids.then_some(token)));
+            events.push(frame.chunk(&delta, with_ids.then_some(token)));
         };
         let (reasoning, content, calls) = self.parts();
         let field = if self.shape == Shape::ReasoningContent { "reasoning_content" } else { "reasoning" };
@@ -244,9 +244,9 @@ impl AnswerScript {
             if self.shape == Shape::OpenAi {
                 start["function"]["arguments"] = "".into();
             }
-            push(frame.calls_delta(start));
+            push(frame.calls_delta(&start));
             for piece in pieces(&call.arguments) {
-                push(frame.calls_delta(json!({"index": index, "function": {"arguments": piece}})));
+                push(frame.calls_delta(&json!({"index": index, "function": {"arguments": piece}})));
             }
         }
         if !self.no_finish {
@@ -346,7 +346,7 @@ impl Frame {
         }
     }
 
-    fn envelope(&self, choices: Value) -> Value {
+    fn envelope(&self, choices: &Value) -> Value {
         let mut chunk = json!({
             "id": self.id,
             "object": "chat.completion.chunk",
@@ -367,7 +367,7 @@ impl Frame {
         if self.shape == Shape::OpenAi {
             delta["refusal"] = Value::Null;
         }
-        let mut chunk = self.envelope(json!([{"index": 0, "delta": delta, "logprobs": null, "finish_reason": null}]));
+        let mut chunk = self.envelope(&json!([{"index": 0, "delta": delta, "logprobs": null, "finish_reason": null}]));
         if self.shape != Shape::OpenAi {
             chunk["prompt_token_ids"] = if with_ids { json!([151_644, 8_948, 198]) } else { Value::Null };
             chunk["prompt_text"] = Value::Null;
@@ -375,15 +375,15 @@ impl Frame {
         chunk
     }
 
-    fn chunk(&self, delta: Value, token: Option<u32>) -> Value {
+    fn chunk(&self, delta: &Value, token: Option<u32>) -> Value {
         let mut choice = json!({"index": 0, "delta": delta, "logprobs": null, "finish_reason": null});
         if self.shape != Shape::OpenAi {
             choice["token_ids"] = token.map_or(Value::Null, |token| json!([token]));
         }
-        self.envelope(json!([choice]))
+        self.envelope(&json!([choice]))
     }
 
-    fn calls_delta(&self, fragment: Value) -> Value {
+    fn calls_delta(&self, fragment: &Value) -> Value {
         if self.shape == Shape::OpenAi {
             return json!({"tool_calls": [fragment]});
         }
@@ -396,11 +396,11 @@ impl Frame {
             choice["stop_reason"] = Value::Null;
             choice["token_ids"] = Value::Null;
         }
-        self.envelope(json!([choice]))
+        self.envelope(&json!([choice]))
     }
 
     fn usage(&self, usage: &Value) -> Value {
-        let mut chunk = self.envelope(json!([]));
+        let mut chunk = self.envelope(&json!([]));
         chunk["usage"] = usage.clone();
         chunk["system_fingerprint"] = self.fingerprint.into();
         chunk

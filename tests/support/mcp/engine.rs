@@ -18,7 +18,9 @@ const META_SUBSCRIPTION: &str = "io.modelcontextprotocol/subscriptionId";
 const REQUEST_STATE: &str = "state \u{2713} 7";
 
 /// The way messages go out.
-pub(super) type Link = mpsc::UnboundedSender<Value>;
+pub(super) type Link = mpsc::Sender<Value>;
+/// Messages that may wait for a slow client.
+pub(super) const LINK_ROOM: usize = 64;
 
 /// The double itself.
 pub(super) struct Engine {
@@ -111,7 +113,7 @@ impl Engine {
             }
         };
         lock(&self.running).remove(&id.to_string());
-        send(link, answer);
+        send(link, answer).await;
     }
 
     /// `None` for no answer at all.
@@ -144,7 +146,7 @@ impl Engine {
                     "method": "notifications/subscriptions/acknowledged",
                     "params": { "notifications": { "toolsListChanged": true }, "_meta": { META_SUBSCRIPTION: id } },
                 });
-                send(link, acknowledged);
+                send(link, acknowledged).await;
                 lock(&self.subscriptions).push((id.clone(), link.clone()));
                 Ok(None)
             }
@@ -187,7 +189,7 @@ impl Engine {
             "refuse" => return Err(Refusal(-32603, "not today".to_owned(), json!({ "why": "monday" }))),
             "crash" => {
                 complain("fatal: out of cheese");
-                std::process::exit(i32::try_from(number("code", 7)).unwrap_or(1));
+                crash(i32::try_from(number("code", 7)).unwrap_or(1))
             }
             "hang" => std::future::pending().await,
             "steps" => {
@@ -196,7 +198,7 @@ impl Engine {
                 for step in 1..=count {
                     let message = format!("step {step}");
                     let step = json!({ "progressToken": token, "progress": step, "total": count, "message": message });
-                    send(link, json!({ "jsonrpc": "2.0", "method": "notifications/progress", "params": step }));
+                    send(link, json!({ "jsonrpc": "2.0", "method": "notifications/progress", "params": step })).await;
                     tokio::time::sleep(Duration::from_millis(10)).await;
                 }
                 says("done")
@@ -224,7 +226,7 @@ impl Engine {
             }
             "add_tool" => {
                 self.added_tools.fetch_add(1, Ordering::SeqCst);
-                self.tell_tools_changed();
+                self.tell_tools_changed().await;
                 says("added")
             }
             "snapshot" => return self.snapshot(text("target")).map(Some),
@@ -269,7 +271,7 @@ impl Engine {
         let id = self.next_id.fetch_add(1, Ordering::SeqCst);
         let (answered, answer) = oneshot::channel();
         lock(&self.asked).insert(id, answered);
-        send(link, json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }));
+        send(link, json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params })).await;
         let answer = answer.await.unwrap_or_default();
         answer.get("result").or_else(|| answer.get("error")).cloned().unwrap_or_default()
     }
@@ -283,16 +285,16 @@ impl Engine {
         Ok(says(&format!("### Page\n- Page Title: Shop\n### Snapshot\n- [Snapshot]({target})\n### Events")))
     }
 
-    fn tell_tools_changed(&self) {
+    async fn tell_tools_changed(&self) {
         let method = "notifications/tools/list_changed";
-        if let Some(link) = &*lock(&self.standing)
-            && self.behaviour.era == Era::Initialize
-        {
-            send(link, json!({ "jsonrpc": "2.0", "method": method }));
+        let standing = lock(&self.standing).clone().filter(|_| self.behaviour.era == Era::Initialize);
+        if let Some(link) = standing {
+            send(&link, json!({ "jsonrpc": "2.0", "method": method })).await;
         }
-        for (id, link) in &*lock(&self.subscriptions) {
+        let subscriptions = lock(&self.subscriptions).clone();
+        for (id, link) in subscriptions {
             let params = json!({ "_meta": { META_SUBSCRIPTION: id } });
-            send(link, json!({ "jsonrpc": "2.0", "method": method, "params": params }));
+            send(&link, json!({ "jsonrpc": "2.0", "method": method, "params": params })).await;
         }
     }
 
@@ -331,8 +333,13 @@ fn refuse(code: i32, words: &str) -> Refusal {
 }
 
 /// A client that is gone needs no answer.
-fn send(link: &Link, message: Value) {
-    drop(link.send(message));
+async fn send(link: &Link, message: Value) {
+    drop(link.send(message).await);
+}
+
+#[expect(clippy::disallowed_methods, reason = "a crash closes nothing: that is what it is for")]
+fn crash(code: i32) -> ! {
+    std::process::exit(code)
 }
 
 /// A line on stderr. One that cannot be written has nobody to read it.

@@ -12,11 +12,11 @@ use axum::routing::{get, post};
 use futures::StreamExt;
 use serde_json::Value;
 use tokio::sync::mpsc;
-use tokio_stream::wrappers::UnboundedReceiverStream;
+use tokio_stream::wrappers::ReceiverStream;
 
 use super::authorization::{self, Desk};
 use super::behaviour::{Behaviour, Era};
-use super::engine::{Engine, lock};
+use super::engine::{Engine, LINK_ROOM, lock};
 
 pub use super::authorization::Authorization;
 
@@ -154,7 +154,7 @@ async fn take_message(State(state): State<Served>, headers: HeaderMap, body: Byt
             Some(_) => {}
         }
     }
-    let (link, outgoing) = mpsc::unbounded_channel();
+    let (link, outgoing) = mpsc::channel(LINK_ROOM);
     let wants_answer = message.get("id").is_some() && !method.is_empty();
     state.engine.receive(message, link);
     if !wants_answer {
@@ -168,8 +168,8 @@ async fn take_message(State(state): State<Served>, headers: HeaderMap, body: Byt
 }
 
 /// Server-sent events with one message each, until the last sender is gone.
-fn stream(outgoing: mpsc::UnboundedReceiver<Value>) -> Response<Body> {
-    let events = UnboundedReceiverStream::new(outgoing)
+fn stream(outgoing: mpsc::Receiver<Value>) -> Response<Body> {
+    let events = ReceiverStream::new(outgoing)
         .map(|message| Ok::<_, io::Error>(Bytes::from(format!("event: message\ndata: {message}\n\n"))));
     let mut response = Response::new(Body::from_stream(events));
     response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("text/event-stream"));
@@ -183,7 +183,7 @@ async fn open_stream(State(state): State<Served>, headers: HeaderMap) -> Respons
     if state.engine.behaviour.era == Era::Stateless {
         return plain(StatusCode::METHOD_NOT_ALLOWED, "there is no standing stream");
     }
-    let (link, outgoing) = mpsc::unbounded_channel();
+    let (link, outgoing) = mpsc::channel(LINK_ROOM);
     state.engine.stand_by(link);
     stream(outgoing)
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 
 use super::behaviour::Behaviour;
-use super::engine::{Engine, complain};
+use super::engine::{Engine, LINK_ROOM, complain};
 
 /// Runs the double over stdin and stdout until stdin ends. `args` are those of [`Behaviour`].
 #[must_use]
@@ -52,7 +52,7 @@ async fn serve(behaviour: Behaviour) -> io::Result<ExitCode> {
     let (noise, ignore_eof) = (behaviour.noise, behaviour.ignore_eof);
     let strict = behaviour.strict_first_message;
     let engine = Engine::new(behaviour);
-    let (link, outgoing) = mpsc::unbounded_channel();
+    let (link, outgoing) = mpsc::channel(LINK_ROOM);
     engine.stand_by(link.clone());
     let writer = tokio::spawn(write_messages(outgoing, noise));
     let mut lines = read_lines();
@@ -89,7 +89,7 @@ fn read_lines() -> mpsc::Receiver<String> {
     lines
 }
 
-async fn write_messages(mut outgoing: mpsc::UnboundedReceiver<Value>, noise: bool) -> io::Result<()> {
+async fn write_messages(mut outgoing: mpsc::Receiver<Value>, noise: bool) -> io::Result<()> {
     let mut stdout = io::stdout();
     if noise {
         stdout.write_all(b"Server listening on stdio\n\n\x1b[32mready\x1b[0m \xff\xfe\n42\n")?;

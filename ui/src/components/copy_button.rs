@@ -38,7 +38,12 @@ pub(crate) fn CopyButton(
         spawn_local(async move {
             if write_clipboard(&text).await {
                 done.try_set(true);
-                set_timeout(move || drop(done.try_set(false)), SHOWN);
+                set_timeout(
+                    move || {
+                        done.try_set(false);
+                    },
+                    SHOWN,
+                );
             } else {
                 toasts.error(
                     ApiError::new(ErrorCode::Internal, "The text could not be copied.")

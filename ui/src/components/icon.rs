@@ -120,7 +120,7 @@ impl IconName {
             Self::ChevronDown => "M3.5 6 8 10.5 12.5 6",
             Self::Import => "M8 2v8M4.8 6.8 8 10l3.2-3.2M2.5 11v2.5h11V11",
             Self::Export => "M8 10V2M4.8 5.2 8 2l3.2 3.2M2.5 11v2.5h11V11",
-            Self::More => "M3.5 8h.01M8 8h.01M12.5 8h.01",
+            Self::More => "M2.4 8a1 1 0 1 0 2 0 1 1 0 0 0-2 0ZM7 8a1 1 0 1 0 2 0 1 1 0 0 0-2 0ZM11.6 8a1 1 0 1 0 2 0 1 1 0 0 0-2 0Z",
             Self::User => "M8 8a3 3 0 1 0 0-6 3 3 0 0 0 0 6ZM2.5 14c.4-3 2.6-4.5 5.5-4.5s5.1 1.5 5.5 4.5",
             Self::Model => "M8 1.8 9.7 6.3 14.2 8 9.7 9.7 8 14.2 6.3 9.7 1.8 8l4.5-1.7z",
             Self::Reasoning => "M5.2 12.2h5.6M6 14h4M5.6 10C4.3 9.2 3.5 7.9 3.5 6.4a4.5 4.5 0 0 1 9 0c0 1.5-.8 2.8-2.1 3.6v.6H5.6z",
@@ -147,7 +147,7 @@ impl IconName {
     }
 
     const fn is_filled(self) -> bool {
-        matches!(self, Self::Play | Self::Stop)
+        matches!(self, Self::Play | Self::Stop | Self::More)
     }
 }
 

@@ -319,7 +319,7 @@ where
                 <div style:height=move || format!("{}px", layout.offset(range.get().0))></div>
                 <For each=near key=Clone::clone children=make/>
                 <div style:height=move || format!("{}px", layout.offset(usize::MAX) - layout.offset(range.get().1))></div>
-                {footer.run()}
+                {move || footer.run()}
             </div>
         </div>
     }

@@ -24,18 +24,18 @@ pub(crate) fn counted(value: impl TryInto<u64>, noun: &str) -> String {
 /// `830`, `4.2k`, `54k`, `1.3M`
 pub(crate) fn short_count(value: impl TryInto<u64>) -> String {
     let value = value.try_into().unwrap_or(0);
-    let tenths = |unit: u64| {
-        let tenths = value * 10 / unit;
+    let short = |unit: u64, sign: char| {
+        let tenths = (value * 10 + unit / 2) / unit;
         if tenths >= 100 || tenths.is_multiple_of(10) {
-            (tenths / 10).to_string()
+            format!("{}{sign}", (tenths + 5) / 10)
         } else {
-            format!("{}.{}", tenths / 10, tenths % 10)
+            format!("{}.{}{sign}", tenths / 10, tenths % 10)
         }
     };
     match value {
         0..1_000 => value.to_string(),
-        1_000..1_000_000 => tenths(1_000) + "k",
-        _ => tenths(1_000_000) + "M",
+        1_000..999_500 => short(1_000, 'k'),
+        _ => short(1_000_000, 'M'),
     }
 }
 

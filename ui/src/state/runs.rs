@@ -38,7 +38,7 @@ pub(crate) struct RunRow {
 pub(crate) struct RunGroup {
     /// The queue's id; `None` for a run alone.
     pub(crate) batch_id: Option<String>,
-    /// Its runs, those that wait for a person first, then those that work, then the newest.
+    /// Its runs, those that wait for a person first, then those that work, those that are over, those to come.
     pub(crate) runs: Vec<RunRow>,
     /// Runs in all, also those that are not in `runs`.
     pub(crate) total: u32,
@@ -164,7 +164,8 @@ impl Runs {
         // Ids sort by time.
         for (_, row) in rows.into_iter().rev() {
             let batch_id = row.summary.batch_id.clone();
-            let known = batch_id.is_some().then(|| groups.iter().position(|group| group.batch_id == batch_id)).flatten();
+            let known =
+                batch_id.is_some().then(|| groups.iter().position(|group| group.batch_id == batch_id)).flatten();
             match known {
                 Some(place) => groups[place].runs.push(row),
                 None => groups.push(RunGroup { batch_id, runs: vec![row], total: 0, done: 0, waiting: 0 }),
@@ -178,7 +179,7 @@ impl Runs {
                 group.total = total.max(here);
                 group.done = group.total - active;
                 group.waiting = count(&group.runs, needs_person);
-                group.runs.sort_by_key(|row| rank(row));
+                group.runs.sort_by_cached_key(|row| (rank(row), row.summary.id.clone()));
             }
         });
         groups

@@ -5,7 +5,9 @@ use std::collections::HashSet;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use tw_artifact::{Elicitation, ServerConfig};
-use tw_contract::{ApiError, Empty, Event, EventBody, IdRequest, NameValue, ServerDraft, ServerEntry, ToolLoad, ToolSwitch};
+use tw_contract::{
+    ApiError, Empty, Event, EventBody, IdRequest, NameValue, ServerDraft, ServerEntry, ToolLoad, ToolSwitch,
+};
 
 use crate::backend::{Api, Connection, Tail, use_api, use_connection, use_events};
 use crate::state::strip::use_strip;
@@ -184,9 +186,9 @@ impl Servers {
     fn apply(self, body: &EventBody) {
         match body {
             EventBody::ServerChanged { status } => {
-                let known = self.entries.with_untracked(|entries| {
-                    entries.iter().position(|entry| entry.config.id == status.server_id)
-                });
+                let known = self
+                    .entries
+                    .with_untracked(|entries| entries.iter().position(|entry| entry.config.id == status.server_id));
                 match known {
                     Some(place) => self.entries.update(|entries| entries[place].status = status.clone()),
                     None => self.load(),

@@ -153,13 +153,7 @@ impl<'a> Assembly<'a> {
     }
 
     /// Some servers send the same text under both names: the first that came counts.
-    fn push_reasoning(
-        &mut self,
-        delta: &Map,
-        key: &str,
-        value: &Json,
-        sink: &mut (dyn FnMut(AnswerDelta) + Send),
-    ) {
+    fn push_reasoning(&mut self, delta: &Map, key: &str, value: &Json, sink: &mut (dyn FnMut(AnswerDelta) + Send)) {
         let Some(field) = REASONING_FIELDS.into_iter().find(|field| *field == key) else {
             return;
         };
@@ -224,7 +218,9 @@ impl<'a> Assembly<'a> {
     fn place_of(&mut self, index: Option<i64>, id: &str, name: &str) -> usize {
         let begins_anew = |slot: &Slot| !id.is_empty() && !slot.id.is_empty() && slot.id != id && !name.is_empty();
         let place = match index {
-            Some(_) => self.slots.iter().rposition(|slot| slot.index == index).filter(|at| !begins_anew(&self.slots[*at])),
+            Some(_) => {
+                self.slots.iter().rposition(|slot| slot.index == index).filter(|at| !begins_anew(&self.slots[*at]))
+            }
             None if !id.is_empty() => self.slots.iter().rposition(|slot| slot.id == id),
             None if !name.is_empty() && self.slots.last().is_some_and(|slot| !slot.arguments.is_empty()) => None,
             None => self.slots.len().checked_sub(1),

@@ -1,8 +1,8 @@
 //! The client: addresses, headers, limits, retries.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use http::header::{AUTHORIZATION, CONTENT_TYPE, LOCATION};
@@ -64,7 +64,10 @@ struct Inner {
 
 impl fmt::Debug for EndpointClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EndpointClient").field("base", &self.inner.base).field("retry", &self.retry).finish_non_exhaustive()
+        f.debug_struct("EndpointClient")
+            .field("base", &self.inner.base)
+            .field("retry", &self.retry)
+            .finish_non_exhaustive()
     }
 }
 
@@ -84,7 +87,8 @@ impl EndpointClient {
     /// [`EndpointError::BadUrl`], [`EndpointError::BadKey`]; [`EndpointError::Connect`] where the system gives no TLS.
     pub fn new(base_url: &str, key: Option<Secret>, timeouts: Timeouts) -> Result<Self, EndpointError> {
         let base = normalize_base_url(base_url)?;
-        let url = Url::parse(&base).map_err(|error| EndpointError::BadUrl { url: base.clone(), why: error.to_string() })?;
+        let url =
+            Url::parse(&base).map_err(|error| EndpointError::BadUrl { url: base.clone(), why: error.to_string() })?;
         let host = host_text(&url);
         let key = key.filter(|key| !key.expose().is_empty());
         let authorization = key.as_ref().map(bearer).transpose()?;
@@ -253,8 +257,7 @@ impl EndpointClient {
         let retry_after_ms = retry_after_ms(response.headers(), SystemTime::now());
         let location = header_text(&response, &LOCATION);
         let body = timeout_at(first_byte_at, read_body(response)).await.map_err(|_| late())?.unwrap_or_default();
-        let reply =
-            ErrorReply { status, path: "/chat/completions", model, retry_after_ms, location, body: &body };
+        let reply = ErrorReply { status, path: "/chat/completions", model, retry_after_ms, location, body: &body };
         Err(self.without_key(wire_error::from_reply(&reply)))
     }
 
@@ -267,7 +270,8 @@ impl EndpointClient {
     ) -> Result<(u16, String), EndpointError> {
         let secs = self.inner.timeouts.first_byte_secs.min(QUICK_SECS);
         let exchange = async {
-            let response = self.request(method, url, body).send().await.map_err(|error| self.transport_error(&error))?;
+            let response =
+                self.request(method, url, body).send().await.map_err(|error| self.transport_error(&error))?;
             let status = response.status().as_u16();
             if let (300..400, Some(to)) = (status, header_text(&response, &LOCATION)) {
                 return Err(EndpointError::Redirected { to });
@@ -330,7 +334,8 @@ impl EndpointClient {
         if lower.contains("stream_options") && sent("stream_options") && learn(&inner.no_stream_options) {
             return Some("the server does not take stream_options; usage may be missing".to_owned());
         }
-        let unknown_field = ["unknown", "unrecognized", "unexpected", "unsupported", "extra", "not permitted", "additional"];
+        let unknown_field =
+            ["unknown", "unrecognized", "unexpected", "unsupported", "extra", "not permitted", "additional"];
         let named = lower.contains("return_token_ids");
         if sent("return_token_ids")
             && (named || unknown_field.iter().any(|word| lower.contains(word)))

@@ -58,11 +58,8 @@ impl CodeTracker {
             return;
         };
         match self.fence {
-            Some((open, least)) => {
-                if self.run_at_line_start && open == mark && length >= least {
-                    self.fence = None;
-                }
-            }
+            Some((open, least)) if self.run_at_line_start && open == mark && length >= least => self.fence = None,
+            Some(_) => {}
             None if self.run_at_line_start && length >= 3 => self.fence = Some((mark, length)),
             None if mark == '`' => match self.inline {
                 Some(open) if open == length => self.inline = None,

@@ -213,7 +213,8 @@ impl EndpointError {
             }
             Self::ModelNotFound { offered, .. } => format!("It offers: {}. Pick one of these.", offered.join(", ")),
             Self::NotFound { .. } => {
-                "Check the base URL: for most servers it ends in /v1. A stopped RunPod pod answers like this, too.".into()
+                "Check the base URL: for most servers it ends in /v1. A stopped RunPod pod answers like this, too."
+                    .into()
             }
             Self::ContextTooLong { message, .. } if message.contains("max_tokens") => {
                 "Lower max_tokens, or start the server with a longer context (vLLM: --max-model-len 32768).".into()
@@ -223,7 +224,8 @@ impl EndpointError {
                                             llama.cpp: -c 32768)."
                 .into(),
             Self::Rejected { message, .. } if message.contains("tool-call-parser") => {
-                "Start vLLM with --enable-auto-tool-choice and --tool-call-parser; the doctor shows the whole line.".into()
+                "Start vLLM with --enable-auto-tool-choice and --tool-call-parser; the doctor shows the whole line."
+                    .into()
             }
             Self::Rejected { .. } => "Check the sampling settings and the extra request fields.".into(),
             Self::RateLimited { retry_after_ms: Some(wait), .. } => {
@@ -241,9 +243,11 @@ impl EndpointError {
             Self::StreamCut { .. } => {
                 "Look into the server's log. What had come is kept; the run can be continued.".into()
             }
-            Self::BadChunk { .. } => "Something between here and the model changes its stream: a proxy, or a server of \
+            Self::BadChunk { .. } => {
+                "Something between here and the model changes its stream: a proxy, or a server of \
                                       another kind. What had come is kept."
-                .into(),
+                    .into()
+            }
             Self::NotTheApi { .. } => "Check the base URL: for most servers it ends in /v1.".into(),
             Self::EmptyAnswer => "Try again. If it stays so, check the model's chat template and max_tokens.".into(),
             Self::TooLarge { .. } => "Set max_tokens for this run.".into(),

@@ -81,7 +81,9 @@ impl Live {
         if self.may_think && think::OPEN.starts_with(begun) && begun.len() < think::OPEN.len() {
             return false;
         }
-        if self.may_think && let Some(rest) = begun.strip_prefix(think::OPEN) {
+        if self.may_think
+            && let Some(rest) = begun.strip_prefix(think::OPEN)
+        {
             self.pending = rest.to_owned();
             self.phase = Phase::Thinking;
             self.may_think = false;

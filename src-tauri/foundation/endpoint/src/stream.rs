@@ -86,7 +86,7 @@ fn is_empty(answer: &Answer) -> bool {
     answer.calls.is_empty()
         && answer.message.text().trim().is_empty()
         && answer.message.reasoning().unwrap_or_default().trim().is_empty()
-        && !answer.message.fields().get("refusal").is_some_and(|refusal| refusal.as_str().is_some())
+        && answer.message.fields().get("refusal").and_then(Json::as_str).is_none()
 }
 
 struct Reader {

@@ -44,7 +44,10 @@ pub(crate) fn deepest(error: &(dyn StdError + 'static)) -> String {
 }
 
 /// Walks the causes, looking also inside `io::Error`, whose `source` skips the error that it wraps.
-fn find<'a, T>(error: &'a (dyn StdError + 'static), pick: &dyn Fn(&'a (dyn StdError + 'static)) -> Option<T>) -> Option<T> {
+fn find<'a, T>(
+    error: &'a (dyn StdError + 'static),
+    pick: &dyn Fn(&'a (dyn StdError + 'static)) -> Option<T>,
+) -> Option<T> {
     let mut current = Some(error);
     while let Some(cause) = current {
         if let Some(found) = pick(cause) {
@@ -98,7 +101,9 @@ pub(crate) fn from_reply(reply: &ErrorReply<'_>) -> EndpointError {
     let details = Details::read(reply.body);
     let status = reply.status;
     if (300..400).contains(&status) {
-        return EndpointError::Redirected { to: reply.location.clone().unwrap_or_else(|| "an unknown place".to_owned()) };
+        return EndpointError::Redirected {
+            to: reply.location.clone().unwrap_or_else(|| "an unknown place".to_owned()),
+        };
     }
     if let Some(error) = context_too_long(status, &details) {
         return error;
@@ -241,5 +246,63 @@ pub(crate) fn shorten(text: &str) -> String {
     match text.char_indices().nth(MESSAGE_CHARS) {
         Some((end, _)) => format!("{} ...", &text[..end]),
         None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn check_tls(certificate: rustls::CertificateError, expected: &str) {
+        // As the layers below `reqwest` wrap it.
+        let inner = io::Error::other(rustls::Error::InvalidCertificate(certificate));
+        let error = io::Error::other(inner);
+        assert_eq!(tls_reason(&error).as_deref(), Some(expected));
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_certificate_is_said_in_plain_words() {
+        check_tls(
+            rustls::CertificateError::UnknownIssuer,
+            "its certificate is not signed by an authority that this machine trusts",
+        );
+        check_tls(rustls::CertificateError::Expired, "its certificate has expired");
+        check_tls(rustls::CertificateError::NotValidForName, "its certificate is for another name");
+        assert_eq!(tls_reason(&io::Error::other("something else")), None);
+    }
+
+    fn check(status: u16, body: &str, expected: &str) {
+        let reply =
+            ErrorReply { status, path: "/chat/completions", model: "m", retry_after_ms: None, location: None, body };
+        assert_eq!(from_reply(&reply).to_string(), expected);
+    }
+
+    #[test]
+    fn every_form_of_an_error_body_is_read() {
+        let refused = |message: &str| format!("the server refused the request (HTTP 400): {message}");
+        check(400, r#"{"error":{"message":"a","type":"BadRequestError","param":null,"code":400}}"#, &refused("a"));
+        check(400, r#"{"error":"a"}"#, &refused("a"));
+        check(400, r#"{"object":"error","message":"a","code":400}"#, &refused("a"));
+        check(400, r#"{"detail":[{"loc":["body"],"msg":"a"}]}"#, &refused(r#"[{"loc":["body"],"msg":"a"}]"#));
+        check(400, "a\n", &refused("a"));
+        check(400, "", &refused("it gave no reason"));
+        check(
+            502,
+            "<!DOCTYPE html><title>Bad Gateway</title>",
+            "the server failed (HTTP 502): a web page: Bad Gateway",
+        );
+        check(
+            404,
+            r#"{"error":{"message":"model \"m\" not found, try pulling it first","type":"not_found_error"}}"#,
+            "the server does not know the model \"m\": model \"m\" not found, try pulling it first",
+        );
+        check(404, r#"{"detail":"Not Found"}"#, "the server has no /chat/completions (HTTP 404)");
+    }
+
+    #[test]
+    fn a_long_message_is_shortened_between_characters() {
+        let text = "é".repeat(MESSAGE_CHARS + 10);
+        assert_eq!(shorten(&text).chars().count(), MESSAGE_CHARS + 4);
     }
 }

@@ -21,9 +21,7 @@ fn main() -> ExitCode {
     let mut words = std::env::args().skip(1);
     let command = words.next().unwrap_or_default();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    let done = runtime
-        .map_err(Into::into)
-        .and_then(|runtime| runtime.block_on(host(command, words.collect())));
+    let done = runtime.map_err(Into::into).and_then(|runtime| runtime.block_on(host(command, words.collect())));
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -45,8 +43,8 @@ async fn host(command: String, args: Vec<String>) -> Result<(), Box<dyn Error>> 
         call_timeout_secs: 30,
         extra: Map::new(),
     };
-    let context = LaunchContext::new(std::env::var("PATH")?, std::env::current_dir()?)
-        .with_guard(std::env::current_exe()?);
+    let context =
+        LaunchContext::new(std::env::var("PATH")?, std::env::current_dir()?).with_guard(std::env::current_exe()?);
     let secrets = ServerSecrets::default();
     let session = Session::start(&config, &secrets, &context, Arc::new(Nobody), Vault::in_memory()).await?;
     let never = tokio_util::sync::CancellationToken::new();

@@ -361,9 +361,15 @@ mod tests {
         for (text, expected) in [
             (r#"{"mcpServers":{"a":{"args":[]}}}"#, "the server \"a\": it has neither \"command\" nor \"url\""),
             (r#"{"mcpServers":{"a":{"command":7}}}"#, "the server \"a\": \"command\" must be text"),
-            (r#"{"mcpServers":{"a":{"command":"x","args":"-y"}}}"#, "the server \"a\": \"args\" must be a list of texts"),
+            (
+                r#"{"mcpServers":{"a":{"command":"x","args":"-y"}}}"#,
+                "the server \"a\": \"args\" must be a list of texts",
+            ),
             (r#"{"mcpServers":{"a":{"command":"x","env":{"K":null}}}}"#, "the server \"a\": \"env.K\" must be text"),
-            (r#"{"mcpServers":{"a":{"type":"pipe","command":"x"}}}"#, "the server \"a\": \"type\" must be \"stdio\", \"http\" or \"sse\", not \"pipe\""),
+            (
+                r#"{"mcpServers":{"a":{"type":"pipe","command":"x"}}}"#,
+                "the server \"a\": \"type\" must be \"stdio\", \"http\" or \"sse\", not \"pipe\"",
+            ),
             (r#"{"mcpServers":{"a":{"type":"http"}}}"#, "the server \"a\": \"url\" is missing"),
             (r#"{"mcpServers":{"a":[]}}"#, "the server \"a\": it must be an object"),
         ] {
@@ -394,10 +400,8 @@ mod tests {
 
     #[test]
     fn secrets_survive_the_vault() {
-        let secrets = ServerSecrets {
-            env: vec![("A".into(), "1\n\"".into())],
-            headers: vec![("B".into(), String::new())],
-        };
+        let secrets =
+            ServerSecrets { env: vec![("A".into(), "1\n\"".into())], headers: vec![("B".into(), String::new())] };
         assert_eq!(ServerSecrets::from_secret(&secrets.to_secret()), secrets);
         assert!(ServerSecrets::from_secret(&"broken".into()).is_empty());
     }

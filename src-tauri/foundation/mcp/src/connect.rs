@@ -5,14 +5,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rmcp::RoleClient;
 use rmcp::model::ProtocolVersion;
-use rmcp::service::{
-    ClientInitializeError, ClientLifecycleMode, RunningService, serve_client_with_lifecycle_and_ct,
-};
+use rmcp::service::{ClientInitializeError, ClientLifecycleMode, RunningService, serve_client_with_lifecycle_and_ct};
 use rmcp::transport::auth::{AuthClient, AuthError, CredentialStore};
 use rmcp::transport::streamable_http_client::{AuthRequiredError, InsufficientScopeError, StreamableHttpError};
 use rmcp::transport::{DynamicTransportError, Transport};
-use rmcp::RoleClient;
 use tokio_util::sync::CancellationToken;
 use tw_artifact::{ServerConfig, ServerPhase, Transport as Way};
 use tw_vault::Vault;
@@ -141,12 +139,14 @@ impl Start<'_> {
     async fn connect_address(&self, url: &str) -> Result<Connected, McpError> {
         let address = Address::resolve(&self.config.name, url, self.secrets, self.context)?;
         if address.has_authorization() {
-            let service = self.over_http(|| address.plain()).await.map_err(|failure| match self.http_error(failure) {
-                McpError::SignInNeeded { server } => {
-                    McpError::AccessRefused { server, message: "it does not take the given Authorization".to_owned() }
-                }
-                error => error,
-            })?;
+            let service =
+                self.over_http(|| address.plain()).await.map_err(|failure| match self.http_error(failure) {
+                    McpError::SignInNeeded { server } => McpError::AccessRefused {
+                        server,
+                        message: "it does not take the given Authorization".to_owned(),
+                    },
+                    error => error,
+                })?;
             return Ok(Connected { service, process: None, links: None });
         }
         let refresh = Arc::clone(&self.context.locks.refresh);
@@ -207,10 +207,9 @@ impl Start<'_> {
         address: &Address,
         store: &VaultCredentials,
     ) -> Result<rmcp::transport::AuthorizationManager, McpError> {
-        oauth::manager(&address.url, store.clone()).await.map_err(|error| McpError::SignInFailed {
-            server: self.config.name.clone(),
-            message: error.to_string(),
-        })
+        oauth::manager(&address.url, store.clone())
+            .await
+            .map_err(|error| McpError::SignInFailed { server: self.config.name.clone(), message: error.to_string() })
     }
 
     /// Asks for the newer era first. A server that fails at that question may still know the older one.

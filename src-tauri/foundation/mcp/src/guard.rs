@@ -171,7 +171,13 @@ mod unix {
         let mut found = vec![rustix::process::getpid().as_raw_nonzero().get()];
         let mut next = 0;
         while let Some(parent) = found.get(next).copied() {
-            found.extend(parents.iter().filter(|(pid, of)| *of == parent && !found.contains(pid)).map(|(pid, _)| *pid).collect::<Vec<_>>());
+            found.extend(
+                parents
+                    .iter()
+                    .filter(|(pid, of)| *of == parent && !found.contains(pid))
+                    .map(|(pid, _)| *pid)
+                    .collect::<Vec<_>>(),
+            );
             next += 1;
         }
         found.into_iter().skip(1).filter_map(Pid::from_raw).collect()

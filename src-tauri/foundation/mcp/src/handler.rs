@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rmcp::model::{
     ClientCapabilities, ClientConfig, CustomRequest, CustomResult, ElicitRequestParams, ElicitResult,
-    ElicitationAction, ErrorCode, ErrorData, Implementation, ListRootsResult, ProgressNotificationParam,
-    ProgressToken, ProtocolVersion, Root,
+    ElicitationAction, ErrorCode, ErrorData, Implementation, ListRootsResult, ProgressNotificationParam, ProgressToken,
+    ProtocolVersion, Root,
 };
 use rmcp::service::{NotificationContext, RequestContext};
 use rmcp::{ClientHandler, RoleClient};
@@ -62,6 +62,10 @@ impl Shared {
         status
     }
 
+    pub(crate) fn has_tool(&self, name: &str) -> bool {
+        lock(&self.status).tools.iter().any(|tool| tool.name == name)
+    }
+
     pub(crate) fn change_status(&self, change: impl FnOnce(&mut ServerStatus)) {
         change(&mut lock(&self.status));
     }
@@ -93,12 +97,12 @@ impl Shared {
         let method = request.get("method").and_then(Value::as_str).unwrap_or_default();
         match method {
             "elicitation/create" => self.elicit(request.get("params").unwrap_or(&Value::Null)).await,
-            "roots/list" => Ok(json!({ "roots": self.roots.iter().map(|uri| json!({ "uri": uri })).collect::<Vec<_>>() })),
-            _ => Err(ErrorData::new(
-                ErrorCode::METHOD_NOT_FOUND,
-                format!("this client does not answer {method}"),
-                None,
-            )),
+            "roots/list" => {
+                Ok(json!({ "roots": self.roots.iter().map(|uri| json!({ "uri": uri })).collect::<Vec<_>>() }))
+            }
+            _ => {
+                Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, format!("this client does not answer {method}"), None))
+            }
         }
     }
 
@@ -168,10 +172,8 @@ impl ClientHandler for Handler {
             capabilities["roots"] = json!({});
         }
         let capabilities = serde_json::from_value::<ClientCapabilities>(capabilities).unwrap_or_default();
-        let implementation =
-            Implementation::new("tracewright", env!("CARGO_PKG_VERSION")).with_title("Tracewright");
-        ClientConfig::new(capabilities, implementation)
-            .with_protocol_version(ProtocolVersion::LATEST_WITH_INITIALIZE)
+        let implementation = Implementation::new("tracewright", env!("CARGO_PKG_VERSION")).with_title("Tracewright");
+        ClientConfig::new(capabilities, implementation).with_protocol_version(ProtocolVersion::LATEST_WITH_INITIALIZE)
     }
 
     async fn create_elicitation(
@@ -179,8 +181,8 @@ impl ClientHandler for Handler {
         params: ElicitRequestParams,
         context: RequestContext<RoleClient>,
     ) -> Result<ElicitResult, ErrorData> {
-        let params = serde_json::to_value(params)
-            .map_err(|error| ErrorData::invalid_params(error.to_string(), None))?;
+        let params =
+            serde_json::to_value(params).map_err(|error| ErrorData::invalid_params(error.to_string(), None))?;
         tokio::select! {
             answer = self.0.elicit(&params) => serde_json::from_value(answer?)
                 .map_err(|error| ErrorData::internal_error(error.to_string(), None)),

@@ -176,10 +176,8 @@ fn looks_secret(name: &str) -> bool {
 
 /// `command` itself where it is a path, else the first program of that name in `search_path`.
 fn find_program(command: &str, search_path: &str, cwd: &Path) -> Result<PathBuf, McpError> {
-    let not_found = |searched: &str| McpError::CommandNotFound {
-        command: command.to_owned(),
-        searched: searched.to_owned(),
-    };
+    let not_found =
+        |searched: &str| McpError::CommandNotFound { command: command.to_owned(), searched: searched.to_owned() };
     if command.is_empty() {
         return Err(not_found(""));
     }

@@ -9,10 +9,7 @@
 //! OpenAI-style endpoint takes. Both eras of the protocol are spoken: with `initialize` (up to 2025-11-25) and without
 //! (2026-07-28).
 
-#![cfg_attr(
-    test,
-    allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)
-)]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 mod call;
 mod config;

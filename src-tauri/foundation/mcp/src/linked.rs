@@ -159,9 +159,12 @@ mod tests {
         let place = place();
         std::fs::write(place.root.join("work/.playwright-mcp/page-1.yml"), "- button").unwrap();
         std::fs::write(place.root.join("out/page-2.yml"), "- link").unwrap();
-        let text = "### Snapshot\n- [Snapshot](.playwright-mcp/page-1.yml)\n- [Snapshot](../out/page-2.yml)\n### Events";
+        let text =
+            "### Snapshot\n- [Snapshot](.playwright-mcp/page-1.yml)\n- [Snapshot](../out/page-2.yml)\n### Events";
         assert_eq!(read(&place, text), ["- button", "- link"]);
-        let json = Json::from(serde_json::json!({"type": "resource_link", "uri": format!("file://{}/out/page-2.yml", place.root.display())}));
+        let json = Json::from(
+            serde_json::json!({"type": "resource_link", "uri": format!("file://{}/out/page-2.yml", place.root.display())}),
+        );
         let parts = place.folders.read_in(vec![OutputPart::Other { json }], SystemTime::now());
         assert!(matches!(&parts[1], OutputPart::LinkedFile { text, .. } if text == "- link"), "{parts:?}");
     }

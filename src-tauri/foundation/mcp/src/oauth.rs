@@ -60,8 +60,8 @@ impl CredentialStore for VaultCredentials {
     }
 
     async fn save(&self, credentials: StoredCredentials) -> Result<(), AuthError> {
-        let text = serde_json::to_string(&credentials)
-            .map_err(|error| AuthError::CredentialStoreError(error.to_string()))?;
+        let text =
+            serde_json::to_string(&credentials).map_err(|error| AuthError::CredentialStoreError(error.to_string()))?;
         self.with_vault(move |vault, name| vault.set(name, Secret::new(text))).await
     }
 
@@ -78,10 +78,7 @@ impl CredentialStore for VaultCredentials {
 ///
 /// # Errors
 /// No HTTP client could be made.
-pub(crate) async fn manager(
-    url: &Url,
-    store: VaultCredentials,
-) -> Result<AuthorizationManager, AuthError> {
+pub(crate) async fn manager(url: &Url, store: VaultCredentials) -> Result<AuthorizationManager, AuthError> {
     // A company's sign-in server is often at a private address.
     let mut manager = AuthorizationManager::new_allowing_private_addresses(url.clone()).await?;
     manager.set_credential_store(store);
@@ -120,8 +117,7 @@ pub(crate) async fn sign_in(
     let resolution = manager.resolve_metadata_from_challenge(challenge).await;
     let resolution = resolution.map_err(|error| failed(words(&error)))?;
     manager.set_metadata(resolution.metadata);
-    let session =
-        AuthorizationSession::new(manager, request).await.map_err(|(_, error)| failed(words(&error)))?;
+    let session = AuthorizationSession::new(manager, request).await.map_err(|(_, error)| failed(words(&error)))?;
     let auth_url = session.get_authorization_url().to_owned();
     let state = query_value(&auth_url, "state").ok_or_else(|| failed("its address has no state".to_owned()))?;
     listener.open_url(&auth_url);
@@ -163,7 +159,8 @@ async fn wait_for_browser(socket: &TcpListener, state: &str) -> Result<String, S
         let target = tokio::time::timeout(HEAD_TIMEOUT, read_target(&mut stream)).await.ok().flatten();
         let target = target.filter(|target| target.starts_with(CALLBACK_PATH));
         let url = target.as_deref().map(|target| format!("http://127.0.0.1{target}"));
-        let Some((target, url)) = target.zip(url).filter(|(_, url)| query_value(url, "state").as_deref() == Some(state))
+        let Some((target, url)) =
+            target.zip(url).filter(|(_, url)| query_value(url, "state").as_deref() == Some(state))
         else {
             answer(&mut stream, "404 Not Found", "There is nothing here.").await;
             continue;

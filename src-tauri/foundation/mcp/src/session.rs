@@ -199,7 +199,7 @@ impl Session {
             },
             other => return Err(McpError::BadArguments { tool: tool.to_owned(), found: kind_of(other) }),
         };
-        if !self.status().tools.iter().any(|known| known.name == tool) {
+        if !inner.shared.has_tool(tool) {
             return Err(McpError::UnknownTool { server: server(), tool: tool.to_owned() });
         }
         let since = SystemTime::now();
@@ -384,7 +384,9 @@ async fn keep_tools(peer: Peer<RoleClient>, config: ServerConfig, shared: Arc<Sh
                 shared.change_status(|status| status.tools = tools);
                 shared.reporter.tell(ServerEventKind::ToolsChanged);
             }
-            Err(error) => shared.reporter.line(&format!("[tracewright] the changed list of tools was not read: {error}")),
+            Err(error) => {
+                shared.reporter.line(&format!("[tracewright] the changed list of tools was not read: {error}"));
+            }
         }
     }
 }
@@ -430,7 +432,11 @@ async fn watch_end(
         shared.enter(ServerPhase::Stopped);
     } else {
         let stderr = shared.reporter.tail.text(DETAIL_LINES);
-        shared.enter(phase_of(&McpError::Crashed { server: shared.server_name.clone(), status: status.clone(), stderr }));
+        shared.enter(phase_of(&McpError::Crashed {
+            server: shared.server_name.clone(),
+            status: status.clone(),
+            stderr,
+        }));
     }
     tell_end.send_replace(Some(status));
 }

@@ -361,7 +361,10 @@ mod tests {
         for id in [7, 8] {
             asked.lock().insert(id.to_string(), (RequestId::Number(id), Kind::Tools));
         }
-        assert_eq!(asked.take_by_edges(b"{\"result\":{\"a", b"}],\"jsonrpc\":\"2.0\",\"id\":8}"), Some(RequestId::Number(8)));
+        assert_eq!(
+            asked.take_by_edges(b"{\"result\":{\"a", b"}],\"jsonrpc\":\"2.0\",\"id\":8}"),
+            Some(RequestId::Number(8))
+        );
         // Only one is left, so it must be that one.
         assert_eq!(asked.take_by_edges(b"{\"result\":", b"}}"), Some(RequestId::Number(7)));
         assert_eq!(asked.take_by_edges(b"{\"id\":7", b""), None);

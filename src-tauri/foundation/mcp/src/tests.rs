@@ -2,11 +2,12 @@
 
 mod calls;
 mod eras;
-mod faults;
 #[cfg(target_os = "linux")]
 mod family;
+mod faults;
 mod naming;
 mod web;
+mod wire;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -30,7 +31,7 @@ struct Recorder {
     answer: Mutex<Option<ElicitationAnswer>>,
     questions: Mutex<Vec<Elicitation>>,
     events: Mutex<Vec<ServerEventKind>>,
-    opened: tokio::sync::mpsc::UnboundedSender<String>,
+    opened: tokio::sync::mpsc::Sender<String>,
     asked: tokio::sync::Notify,
     happened: tokio::sync::Notify,
 }
@@ -42,10 +43,8 @@ impl Recorder {
     }
 
     /// With the addresses that a browser would open.
-    fn with_browser(
-        answer: Option<ElicitationAnswer>,
-    ) -> (Arc<Self>, tokio::sync::mpsc::UnboundedReceiver<String>) {
-        let (opened, urls) = tokio::sync::mpsc::unbounded_channel();
+    fn with_browser(answer: Option<ElicitationAnswer>) -> (Arc<Self>, tokio::sync::mpsc::Receiver<String>) {
+        let (opened, urls) = tokio::sync::mpsc::channel(16);
         let recorder = Self {
             answer: Mutex::new(answer),
             questions: Mutex::default(),
@@ -99,7 +98,7 @@ impl ServerListener for Recorder {
     }
 
     fn open_url(&self, url: &str) {
-        self.opened.send(url.to_owned()).unwrap();
+        self.opened.try_send(url.to_owned()).unwrap();
     }
 }
 

@@ -1,5 +1,7 @@
 //! The answer that is being written.
 
+use std::time::Duration;
+
 use leptos::prelude::*;
 use tw_contract::{LiveCall, LiveDelta, LiveStep};
 
@@ -7,6 +9,7 @@ use super::message::CardHead;
 use super::reasoning::LiveReasoning;
 use super::stream_text::{LiveText, StreamText};
 use crate::components::icon::{Icon, IconName};
+use crate::state::clock;
 
 /// A call that is being written. Copied freely.
 #[derive(Clone, Copy)]
@@ -80,6 +83,19 @@ impl LiveCallText {
     }
 }
 
+/// Seconds since the request was sent.
+#[component]
+fn Elapsed(since_ms: i64) -> impl IntoView {
+    let secs = move || (clock::now_ms() - since_ms).max(0) / 1_000;
+    let now = RwSignal::new(secs());
+    if let Ok(ticking) = set_interval_with_handle(move || {
+        now.try_set(secs());
+    }, Duration::from_secs(1)) {
+        on_cleanup(move || ticking.clear());
+    }
+    view! { <span title="Since the request was sent">{move || format!("{} s", now.get())}</span> }
+}
+
 /// The card of the answer that is being written.
 #[component]
 pub(crate) fn LiveTurnCard(
@@ -91,7 +107,9 @@ pub(crate) fn LiveTurnCard(
     });
     view! {
         <article class="turn turn-assistant is-live" data-testid="turn-card" data-role="assistant" data-live="true">
-            <CardHead icon=IconName::Model role="Answer" step=live.step live=true/>
+            <CardHead icon=IconName::Model role="Answer" step=live.step live=true>
+                <Elapsed since_ms=live.started_at_ms/>
+            </CardHead>
             {move || live.retry.get().map(|reason| view! { <p class="turn-retry" role="status">{reason}</p> })}
             <Show when=move || nothing.get()>
                 <p class="turn-waiting">"Waiting for the first token"</p>

@@ -178,23 +178,28 @@ fn Choosing(call: StoredValue<CallRecord>, approvals: Approvals, busy: Signal<bo
         vec![MenuItem::new("Allow every tool of this server from now on", allow_server).testid("allow-server")]
     });
     let act = move |run: fn(Approvals, &CallRecord)| move |()| call.with_value(|call| run(approvals, call));
+    // The keys act on the first call that waits.
+    let is_first = Memo::new(move |_| {
+        approvals.model.first_waiting().is_some_and(|first| call.with_value(|call| call.call_id == first.call_id))
+    });
+    let key = move |keys: &'static str| move || is_first.get().then(|| view! { <Kbd keys/> });
     view! {
         <div class="approval-actions">
             <span class="keyed">
                 <Button label="Approve" kind=ButtonKind::Primary icon=IconName::Check busy on_click=act(|it, call| it.approve(call, Remember::Once)) testid="approve-call"/>
-                <Kbd keys="KeyA"/>
+                {key("KeyA")}
             </span>
             <span class="keyed">
                 <Button label="Edit" icon=IconName::Edit disabled=busy on_click=act(|it, call| it.begin(call, Doing::Editing)) testid="edit-call"/>
-                <Kbd keys="KeyE"/>
+                {key("KeyE")}
             </span>
             <span class="keyed">
                 <Button label="Reject" icon=IconName::Close disabled=busy on_click=act(|it, call| it.begin(call, Doing::Rejecting)) testid="reject-call"/>
-                <Kbd keys="KeyR"/>
+                {key("KeyR")}
             </span>
             <span class="keyed">
                 <Button label="Allow this tool from now on" kind=ButtonKind::Quiet disabled=busy on_click=act(|it, call| it.approve(call, Remember::Tool)) testid="allow-tool"/>
-                <Kbd keys="Shift+KeyA"/>
+                {key("Shift+KeyA")}
             </span>
             <Menu label="Allow more" items testid="allow-more"/>
         </div>
@@ -301,7 +306,9 @@ fn RunningCall(record: CallRecord, model: RunModel) -> impl IntoView {
             Some(progress.message.as_ref().map_or_else(|| far.clone(), |message| format!("{message} ({far})")))
         })
     };
-    let bar = move || progress.with(|it| it.as_ref().and_then(|it| Some((it.progress, it.total.filter(|total| *total > 0.0)?))));
+    let bar = move || {
+        progress.with(|it| it.as_ref().and_then(|it| Some((it.progress, it.total.filter(|total| *total > 0.0)?))))
+    };
     view! {
         <div class="running-call" role="status" data-testid="running-call">
             {move || match bar() {

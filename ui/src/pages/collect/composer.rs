@@ -60,7 +60,8 @@ pub(crate) fn Composer(
         refused.set(None);
         let Some(endpoint) = untrack(|| endpoints.chosen()) else { return };
         spawn_local(async move {
-            if let Err(error) = endpoints.save(tw_artifact::EndpointConfig { model, ..endpoint }, KeyChange::Keep).await {
+            if let Err(error) = endpoints.save(tw_artifact::EndpointConfig { model, ..endpoint }, KeyChange::Keep).await
+            {
                 refused.try_set(Some(error));
             }
         });
@@ -73,7 +74,11 @@ pub(crate) fn Composer(
         (true, count) => format!("Queue {}", format::counted(count, "run")),
     });
     let summary = Signal::derive(move || {
-        if draft.is_queue.get() { format::counted(count.get(), "task") } else { draft.task.with(|task| format::first_line(task, 80)) }
+        if draft.is_queue.get() {
+            format::counted(count.get(), "task")
+        } else {
+            draft.task.with(|task| format::first_line(task, 80))
+        }
     });
     let prompts_open = RwSignal::new(false);
     let steering_open = RwSignal::new(draft.steering_prompt.with_untracked(|it| !it.is_empty()));
@@ -186,7 +191,6 @@ pub(crate) fn Composer(
         </Section>
     }
 }
-
 
 /// The servers that the run has, each a button that is in or out.
 #[component]

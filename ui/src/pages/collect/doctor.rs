@@ -42,8 +42,7 @@ pub(crate) fn use_doctor() -> Doctor {
 impl Doctor {
     /// Gives the doctor to everything below.
     pub(crate) fn provide() -> Self {
-        let doctor =
-            Self { state: RwSignal::default(), asked: StoredValue::new(0), api: StoredValue::new(use_api()) };
+        let doctor = Self { state: RwSignal::default(), asked: StoredValue::new(0), api: StoredValue::new(use_api()) };
         provide_context(doctor);
         doctor
     }
@@ -75,7 +74,8 @@ pub(crate) fn DoctorPanel(
     on_pick: Callback<String>,
 ) -> impl IntoView {
     let doctor = use_doctor();
-    move || match doctor.state.get() {
+    move || {
+        match doctor.state.get() {
         Examination::None => ().into_any(),
         Examination::Running => view! {
             <div class="doctor" aria-live="polite" data-testid="doctor-panel">
@@ -88,6 +88,7 @@ pub(crate) fn DoctorPanel(
         }
         .into_any(),
         Examination::Found(report) => view! { <Findings report on_pick/> }.into_any(),
+    }
     }
 }
 

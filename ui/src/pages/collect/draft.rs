@@ -85,9 +85,7 @@ impl Draft {
 
     /// The tasks of the queue. Tracks.
     pub(crate) fn tasks(self) -> Vec<String> {
-        self.queue.with(|text| {
-            text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect()
-        })
+        self.queue.with(|text| text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect())
     }
 
     /// What keeps a run from being started, in words. Tracks.

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use tw_artifact::{Elicitation, ElicitationAnswer, Json, Map};
 use tw_contract::{ApiError, ElicitationReply};
+use wasm_bindgen::JsCast;
 
 use super::form_schema::{Choice, Field as FormField, FieldKind, FieldValue, answer, read_fields};
 use crate::backend::use_api;
@@ -51,11 +52,7 @@ pub(crate) fn Question(
 
 /// The buttons under a question.
 #[component]
-fn Answers(
-    reply: Callback<ElicitationAnswer>,
-    busy: RwSignal<bool>,
-    send: Option<Callback<()>>,
-) -> impl IntoView {
+fn Answers(reply: Callback<ElicitationAnswer>, busy: RwSignal<bool>, send: Option<Callback<()>>) -> impl IntoView {
     let answer = move |answer: ElicitationAnswer| move |()| reply.run(answer.clone());
     view! {
         <div class="approval-actions">
@@ -123,6 +120,7 @@ fn FormQuestion(schema: Json, reply: Callback<ElicitationAnswer>, busy: RwSignal
     let entered: Vec<(FormField, RwSignal<FieldValue>)> =
         fields.into_iter().map(|field| (field.clone(), RwSignal::new(field.initial))).collect();
     let problems = RwSignal::new(Vec::<(String, String)>::new());
+    let form = NodeRef::<leptos::html::Form>::new();
     let all = StoredValue::new(entered.clone());
     let send = Callback::new(move |()| {
         let (fields, values): (Vec<_>, Vec<_>) =
@@ -132,11 +130,19 @@ fn FormQuestion(schema: Json, reply: Callback<ElicitationAnswer>, busy: RwSignal
                 problems.set(Vec::new());
                 reply.run(ElicitationAnswer::Accept { content });
             }
-            Err(found) => problems.set(found),
+            Err(found) => {
+                problems.set(found);
+                request_animation_frame(move || {
+                    if let Some(form) = form.get_untracked() {
+                        focus_first_problem(&form);
+                    }
+                });
+            }
         }
     });
     view! {
         <form
+            node_ref=form
             class="form"
             novalidate
             on:submit=move |event| {
@@ -188,9 +194,7 @@ fn Input(field: FormField, value: RwSignal<FieldValue>, error: Signal<Option<Str
             }
             .into_any()
         }
-        FieldKind::Choices { options, .. } => {
-            view! { <Several label hint options value error testid/> }.into_any()
-        }
+        FieldKind::Choices { options, .. } => view! { <Several label hint options value error testid/> }.into_any(),
         FieldKind::Choice(options) => {
             let required = field.required;
             view! {
@@ -307,6 +311,16 @@ fn Several(
             {(!hint.is_empty()).then(|| view! { <p class="field-hint">{hint}</p> })}
             {move || error.get().map(|error| view! { <p class="field-error" role="alert">{error}</p> })}
         </fieldset>
+    }
+}
+
+/// A long form may have its first problem out of sight.
+fn focus_first_problem(form: &web_sys::Element) {
+    let field =
+        form.query_selector(".has-error input, .has-error select, fieldset:has(.field-error) input").ok().flatten();
+    if let Some(field) = field.and_then(|it| it.dyn_into::<web_sys::HtmlElement>().ok()) {
+        // A field that cannot take the focus is still marked.
+        field.focus().unwrap_or_default();
     }
 }
 

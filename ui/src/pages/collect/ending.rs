@@ -20,10 +20,12 @@ pub(crate) fn Ending(
     let endpoints = use_endpoints();
     let doctor = use_doctor();
     let examine = move |()| {
-        let id = model.settings.with_untracked(|it| it.as_ref().map(|it| it.spec.endpoint_id.clone())).unwrap_or_default();
+        let id =
+            model.settings.with_untracked(|it| it.as_ref().map(|it| it.spec.endpoint_id.clone())).unwrap_or_default();
         let of_run = endpoints.list.with_untracked(|list| list.iter().find(|endpoint| endpoint.id == id).cloned());
         if let Some(endpoint) = of_run {
-            let model = model.settings.with_untracked(|it| it.as_ref().map(|it| it.spec.model.clone())).unwrap_or_default();
+            let model =
+                model.settings.with_untracked(|it| it.as_ref().map(|it| it.spec.model.clone())).unwrap_or_default();
             doctor.examine(tw_artifact::EndpointConfig { model, ..endpoint });
         }
     };
@@ -33,7 +35,9 @@ pub(crate) fn Ending(
         }
         let ending = model.ending.get().filter(|ending| !ending.is_empty());
         match model.state.get() {
-            state @ (RunState::Failed | RunState::Limit | RunState::Interrupted | RunState::Stopped) => Some((state, ending)),
+            state @ (RunState::Failed | RunState::Limit | RunState::Interrupted | RunState::Stopped) => {
+                Some((state, ending))
+            }
             _ => ending.map(|ending| (RunState::Done, Some(ending))),
         }
     });

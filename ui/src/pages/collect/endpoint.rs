@@ -9,9 +9,7 @@ use super::doctor::{DoctorPanel, Examination, ServeLines, use_doctor};
 use super::endpoint_dialog::{EndpointDialog, preset_testid};
 use super::model_picker::ModelPicker;
 use super::section::Section;
-use crate::components::{
-    Button, Choice, Confirm, ErrorBox, IconButton, IconName, Menu, MenuItem, Select, Skeleton,
-};
+use crate::components::{Button, Choice, Confirm, ErrorBox, IconButton, IconName, Menu, MenuItem, Select, Skeleton};
 use crate::state::endpoints::{probe_saved, use_endpoints};
 use crate::state::keys::{Action, use_action};
 use crate::state::toasts::use_toasts;
@@ -107,7 +105,9 @@ fn Chosen(subject: RwSignal<Option<EndpointConfig>>) -> impl IntoView {
         }
     });
     // Findings are about one endpoint and one model.
-    let about = Memo::new(move |_| chosen.with(|chosen| chosen.as_ref().map(|it| (it.id.clone(), it.base_url.clone(), it.model.clone()))));
+    let about = Memo::new(move |_| {
+        chosen.with(|chosen| chosen.as_ref().map(|it| (it.id.clone(), it.base_url.clone(), it.model.clone())))
+    });
     Effect::new(move |before: Option<()>| {
         about.track();
         if before.is_some() {
@@ -140,8 +140,13 @@ fn Chosen(subject: RwSignal<Option<EndpointConfig>>) -> impl IntoView {
     };
     let items = Signal::derive(move || {
         vec![
-            MenuItem::new("Change", move || subject.set(chosen.get_untracked())).icon(IconName::Edit).testid("edit-endpoint"),
-            MenuItem::new("Remove", move || asks_removal.set(true)).icon(IconName::Trash).danger().testid("remove-endpoint"),
+            MenuItem::new("Change", move || subject.set(chosen.get_untracked()))
+                .icon(IconName::Edit)
+                .testid("edit-endpoint"),
+            MenuItem::new("Remove", move || asks_removal.set(true))
+                .icon(IconName::Trash)
+                .danger()
+                .testid("remove-endpoint"),
         ]
     });
     let is_running = Signal::derive(move || doctor.state.with(|state| *state == Examination::Running));

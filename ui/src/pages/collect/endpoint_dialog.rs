@@ -9,9 +9,7 @@ use super::endpoint_form::{EndpointForm, KeyPlan, Problems, default_name};
 use super::model_picker::ModelPicker;
 use super::section::Fold;
 use crate::backend::use_api;
-use crate::components::{
-    Button, ButtonKind, Choice, Dialog, ErrorBox, Icon, IconName, Select, TextArea, TextField,
-};
+use crate::components::{Button, ButtonKind, Choice, Dialog, ErrorBox, Icon, IconName, Select, TextArea, TextField};
 use crate::state::endpoints::use_endpoints;
 
 /// The dialog. It is open while `subject` holds an endpoint: one with an empty id is new.
@@ -222,7 +220,8 @@ fn KeyField(form: EndpointForm) -> impl IntoView {
         }
     });
     let optional = Signal::derive(move || {
-        if form.preset.get() == EndpointPreset::Openai { "API key" } else { "API key (if the server asks for one)" }.to_owned()
+        if form.preset.get() == EndpointPreset::Openai { "API key" } else { "API key (if the server asks for one)" }
+            .to_owned()
     });
     let is_typed = move || form.key_plan.get() == KeyPlan::Type;
     view! {
@@ -254,9 +253,13 @@ fn KeyField(form: EndpointForm) -> impl IntoView {
 }
 
 fn summarise_sampling(form: EndpointForm) -> String {
-    let named = [("temperature", form.temperature), ("top p", form.top_p), ("at most", form.max_tokens), ("seed", form.seed)];
-    let mut parts: Vec<String> =
-        named.iter().filter(|(_, value)| value.with(|it| !it.is_empty())).map(|(name, value)| format!("{name} {}", value.get())).collect();
+    let named =
+        [("temperature", form.temperature), ("top p", form.top_p), ("at most", form.max_tokens), ("seed", form.seed)];
+    let mut parts: Vec<String> = named
+        .iter()
+        .filter(|(_, value)| value.with(|it| !it.is_empty()))
+        .map(|(name, value)| format!("{name} {}", value.get()))
+        .collect();
     if form.extra.with(|extra| !extra.trim().is_empty()) {
         parts.push("further fields".to_owned());
     }

@@ -73,7 +73,8 @@ impl EndpointForm {
     pub(crate) fn new(endpoint: &EndpointConfig) -> Self {
         let sampling = &endpoint.sampling;
         let (pod_id, pod_port) = split_pod_url(&endpoint.base_url).unwrap_or_default();
-        let extra = if sampling.extra.is_empty() { String::new() } else { Json::from(sampling.extra.clone()).to_pretty() };
+        let extra =
+            if sampling.extra.is_empty() { String::new() } else { Json::from(sampling.extra.clone()).to_pretty() };
         Self {
             id: StoredValue::new(endpoint.id.clone()),
             preset: RwSignal::new(endpoint.preset),
@@ -92,11 +93,6 @@ impl EndpointForm {
             parallel: RwSignal::new(sampling.parallel_tool_calls),
             extra: RwSignal::new(extra),
         }
-    }
-
-    /// Whether the endpoint is not saved yet.
-    pub(crate) fn is_new(self) -> bool {
-        self.id.with_value(String::is_empty)
     }
 
     /// Takes over what a preset fills in.

@@ -87,13 +87,8 @@ pub(crate) fn read_fields(schema: &Json) -> Result<Vec<Field>, String> {
         .get("properties")
         .and_then(Json::as_object)
         .ok_or_else(|| "The server's form has no fields that can be read.".to_owned())?;
-    let required: Vec<&str> = schema
-        .get("required")
-        .and_then(Json::as_array)
-        .unwrap_or_default()
-        .iter()
-        .filter_map(Json::as_str)
-        .collect();
+    let required: Vec<&str> =
+        schema.get("required").and_then(Json::as_array).unwrap_or_default().iter().filter_map(Json::as_str).collect();
     properties.iter().map(|(name, property)| read_field(name, property, required.contains(&name.as_str()))).collect()
 }
 
@@ -119,7 +114,8 @@ pub(crate) fn answer(fields: &[Field], values: &[FieldValue]) -> Result<Json, Ve
 fn read_field(name: &str, property: &Json, required: bool) -> Result<Field, String> {
     let text = |key: &str| property.get(key).and_then(Json::as_str).unwrap_or_default().to_owned();
     let title = text("title");
-    let kind = read_kind(property).ok_or_else(|| format!("The server asks for \"{name}\" in a way that this form cannot show."))?;
+    let kind = read_kind(property)
+        .ok_or_else(|| format!("The server asks for \"{name}\" in a way that this form cannot show."))?;
     Ok(Field {
         name: name.to_owned(),
         title: if title.is_empty() { name.to_owned() } else { title },
@@ -191,13 +187,11 @@ fn read_initial(kind: &FieldKind, default: Option<&Json>) -> FieldValue {
                 .filter_map(|value| value.as_str().map(str::to_owned))
                 .collect(),
         ),
-        FieldKind::Text { .. } | FieldKind::Number { .. } | FieldKind::Choice(_) => {
-            FieldValue::Text(match default {
-                Some(Json::String(text)) => text.clone(),
-                Some(Json::Number(number)) => number.as_str().to_owned(),
-                _ => String::new(),
-            })
-        }
+        FieldKind::Text { .. } | FieldKind::Number { .. } | FieldKind::Choice(_) => FieldValue::Text(match default {
+            Some(Json::String(text)) => text.clone(),
+            Some(Json::Number(number)) => number.as_str().to_owned(),
+            _ => String::new(),
+        }),
     }
 }
 
@@ -212,9 +206,15 @@ fn check(field: &Field, value: &FieldValue) -> Result<Option<Json>, String> {
             Ok(Some(Json::Array(chosen.iter().map(|value| Json::from(value.as_str())).collect())))
         }
         (_, FieldValue::Text(text)) if text.is_empty() => {
-            if field.required { Err("This is needed.".to_owned()) } else { Ok(None) }
+            if field.required {
+                Err("This is needed.".to_owned())
+            } else {
+                Ok(None)
+            }
         }
-        (FieldKind::Number { whole, min, max }, FieldValue::Text(text)) => check_number(text, *whole, *min, *max).map(Some),
+        (FieldKind::Number { whole, min, max }, FieldValue::Text(text)) => {
+            check_number(text, *whole, *min, *max).map(Some)
+        }
         (FieldKind::Text { format, min, max }, FieldValue::Text(text)) => {
             check_count(text.chars().count(), *min, *max, "characters")?;
             check_format(format, text)?;

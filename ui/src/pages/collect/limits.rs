@@ -110,11 +110,13 @@ fn ToolBudget(name: String) -> impl IntoView {
     let budget = Memo::new(move |_| {
         draft.tool_budgets.with(|all| name.with_value(|name| all.get(name).copied())).unwrap_or_default()
     });
-    let change = move |change: &dyn Fn(&mut Budget)| draft.tool_budgets.update(|all| {
-        if let Some(budget) = name.with_value(|name| all.get_mut(name)) {
-            change(budget);
-        }
-    });
+    let change = move |change: &dyn Fn(&mut Budget)| {
+        draft.tool_budgets.update(|all| {
+            if let Some(budget) = name.with_value(|name| all.get_mut(name)) {
+                change(budget);
+            }
+        })
+    };
     let change_tokens = Callback::new(move |value: Option<u64>| {
         if let Some(tokens) = value.and_then(|value| u32::try_from(value).ok()) {
             change(&|budget| budget.tokens = tokens);
@@ -171,7 +173,8 @@ fn AddToolBudget() -> impl IntoView {
     let add = move |()| {
         let name = picked.get_untracked();
         if !name.is_empty() {
-            let budget = Budget { tokens: draft.budget_tokens.get_untracked(), keep: draft.budget_keep.get_untracked() };
+            let budget =
+                Budget { tokens: draft.budget_tokens.get_untracked(), keep: draft.budget_keep.get_untracked() };
             draft.tool_budgets.update(|all| {
                 all.insert(name, budget);
             });

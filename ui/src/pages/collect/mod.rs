@@ -61,6 +61,7 @@ pub(crate) fn CollectPage() -> impl IntoView {
     Effect::new(move || {
         if doctor.state.with(|state| *state != Examination::None) {
             open.endpoint.set(true);
+            request_animation_frame(show_endpoint);
         }
     });
     let write_task = Callback::new(move |()| {
@@ -75,10 +76,12 @@ pub(crate) fn CollectPage() -> impl IntoView {
             min_px=340.0
             first=move || {
                 view! {
-                    <div class="setup" data-testid="collect-setup">
-                        <EndpointSection open=open.endpoint subject=endpoint/>
-                        <ServersSection open=open.servers subject=server/>
-                        <Composer open=open.task/>
+                    <div class="setup" data-testid="collect-setup" on:keydown=move |event| leave_field(&event)>
+                        <div class="setup-scroll">
+                            <EndpointSection open=open.endpoint subject=endpoint/>
+                            <ServersSection open=open.servers subject=server/>
+                            <Composer open=open.task/>
+                        </div>
                         <RunsSection open=open.runs/>
                     </div>
                 }
@@ -144,6 +147,27 @@ fn RunsSection(open: RwSignal<bool>) -> impl IntoView {
         <Section title="Runs" summary open testid="runs-section">
             <RunList/>
         </Section>
+    }
+}
+
+/// Escape in a field of the setup leaves the field: it must not stop the run beside it.
+fn leave_field(event: &web_sys::KeyboardEvent) {
+    if event.code() != "Escape" || event.default_prevented() {
+        return;
+    }
+    let field = event.target().and_then(|target| target.dyn_into::<web_sys::HtmlElement>().ok());
+    if let Some(field) = field
+        && field.matches("input, textarea, select").unwrap_or(false)
+        && field.closest(".dialog").is_ok_and(|dialog| dialog.is_none())
+        && field.blur().is_ok()
+    {
+        event.prevent_default();
+    }
+}
+
+fn show_endpoint() {
+    if let Ok(Some(section)) = document().query_selector("[data-testid=endpoint-section]") {
+        section.scroll_into_view();
     }
 }
 

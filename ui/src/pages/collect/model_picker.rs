@@ -176,7 +176,8 @@ fn Offered(
         match offer.get() {
             Offer::Unasked => view! { <p class="offer-note">"The endpoint has no address yet."</p> }.into_any(),
             Offer::Asking => {
-                view! { <p class="offer-note is-busy" aria-live="polite">"Asking the endpoint for its models"</p> }.into_any()
+                view! { <p class="offer-note is-busy" aria-live="polite">"Asking the endpoint for its models"</p> }
+                    .into_any()
             }
             Offer::Refused(error) => view! {
                 <div class="offer-note tone-bad" role="alert">

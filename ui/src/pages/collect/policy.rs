@@ -16,7 +16,9 @@ pub(crate) fn PolicySettings() -> impl IntoView {
         PolicyMode::AskAlways => "Every call waits for you.",
         PolicyMode::AskUnlessReadOnly => "Calls wait for you, unless the server says that the tool only reads.",
         PolicyMode::NeverAsk => "Every call runs at once, also those that may destroy.",
-        PolicyMode::ReadOnlyOrReject => "Calls run where the server says that the tool only reads; all others are rejected.",
+        PolicyMode::ReadOnlyOrReject => {
+            "Calls run where the server says that the tool only reads; all others are rejected."
+        }
         PolicyMode::RejectAll => "Every call is rejected.",
     };
     let count = Memo::new(move |_| draft.rules.with(Vec::len) as u64);
@@ -60,7 +62,8 @@ fn Rule(rule: ApprovalRule) -> impl IntoView {
             RuleScope::Server { server_id } => format!("every tool of {}", servers.name_of(server_id)),
         })
     };
-    let remove = move |()| draft.rules.update(|rules| rules.retain(|rule| scope.with_value(|scope| rule.scope != *scope)));
+    let remove =
+        move |()| draft.rules.update(|rules| rules.retain(|rule| scope.with_value(|scope| rule.scope != *scope)));
     view! {
         <li class="rule" data-testid="rule">
             <span>{verdict} " " <span class="mono" dir="auto">{what}</span></span>

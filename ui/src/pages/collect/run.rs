@@ -7,6 +7,7 @@ use leptos::task::spawn_local;
 use leptos_router::components::A;
 use tw_artifact::RunState;
 use tw_contract::{ApiError, ContinueRequest};
+use web_sys::{ScrollIntoViewOptions, ScrollLogicalPosition};
 
 use super::approval::{Approvals, CallSlot};
 use super::elicitation::Question;
@@ -15,9 +16,7 @@ use super::run_model::RunModel;
 use super::tail::Tail;
 use crate::backend::use_api;
 use crate::components::turn::{LiveTurnCard, TurnCard, TurnPage};
-use crate::components::{
-    Button, ButtonKind, ErrorBox, Icon, IconButton, IconName, Kbd, Skeleton, StateBadge, Tokens,
-};
+use crate::components::{Button, ButtonKind, ErrorBox, Icon, IconButton, IconName, Kbd, Skeleton, StateBadge, Tokens};
 use crate::state::clock::now_ms;
 use crate::state::format;
 use crate::state::keys::{Action, use_action};
@@ -60,16 +59,36 @@ pub(crate) fn RunPane(
     let follow = move || tail.follow();
     use_action(Action::new("run.latest", "Run", "Go to the latest message", follow).keys("KeyG KeyE"));
     let keys = Memo::new(move |_| model.turns.with(|turns| turns.iter().map(|turn| turn.key()).collect::<Vec<_>>()));
+    let selected = RwSignal::new(None::<u32>);
+    let step = move |by: isize| {
+        keys.with_untracked(|keys| {
+            let at = selected.get_untracked().and_then(|key| keys.iter().position(|other| *other == key));
+            let next = match at {
+                Some(at) => at.saturating_add_signed(by).min(keys.len().saturating_sub(1)),
+                None if by > 0 => 0,
+                None => keys.len().saturating_sub(1),
+            };
+            selected.set(keys.get(next).copied());
+        });
+        request_animation_frame(show_selected);
+    };
+    use_action(Action::new("run.next", "Run", "Next turn", move || step(1)).keys("KeyJ").unlisted());
+    use_action(Action::new("run.previous", "Run", "Previous turn", move || step(-1)).keys("KeyK").unlisted());
     let steering = Memo::new(move |_| {
-        model.settings.with(|it| it.as_ref().map(|it| it.spec.steering_prompt.clone())).filter(|it| !it.trim().is_empty())
+        model
+            .settings
+            .with(|it| it.as_ref().map(|it| it.spec.steering_prompt.clone()))
+            .filter(|it| !it.trim().is_empty())
     });
     let waits_for_first = move || {
         let state = model.state.get();
-        model.loaded.get() && model.live.with(Option::is_none) && match state {
-            RunState::Queued => true,
-            RunState::Running => model.steps.with(Vec::is_empty),
-            _ => false,
-        }
+        model.loaded.get()
+            && model.live.with(Option::is_none)
+            && match state {
+                RunState::Queued => true,
+                RunState::Running => model.steps.with(Vec::is_empty),
+                _ => false,
+            }
     };
     view! {
         <section class="run" data-testid="run-view" data-state=move || model.state.get().as_str() aria-label="Run">
@@ -90,7 +109,8 @@ pub(crate) fn RunPane(
                                     let now = model.turns.with(|turns| turns.iter().find(|turn| turn.key() == key).cloned());
                                     now.or_else(|| before.cloned()).unwrap_or_else(|| first.clone())
                                 });
-                                view! { <TurnCard turn/> }
+                                let is_selected = Signal::derive(move || selected.get() == Some(key));
+                                view! { <TurnCard turn selected=is_selected/> }
                             })}
                     </For>
                     {move || model.live.get().map(|live| view! { <LiveTurnCard live/> })}
@@ -127,6 +147,14 @@ pub(crate) fn RunPane(
                 </p>
             </footer>
         </section>
+    }
+}
+
+fn show_selected() {
+    let options = ScrollIntoViewOptions::new();
+    options.set_block(ScrollLogicalPosition::Nearest);
+    if let Ok(Some(card)) = document().query_selector(".run-turns > .turn.is-selected") {
+        card.scroll_into_view_with_scroll_into_view_options(&options);
     }
 }
 
@@ -194,6 +222,11 @@ fn RunHead(model: RunModel, going: Going) -> impl IntoView {
     use_action(Action::new("run.stop", "Run", "Stop the run", stop).keys("Escape").when(is_active));
     let go_on = move || going.run.run(None);
     use_action(Action::new("run.continue", "Run", "Continue the run where it ended", go_on).when(can_go_on));
+    // A question of a server waits for the person as a call does.
+    let state = Memo::new(move |_| match model.state.get() {
+        RunState::Running if !model.questions.with(Vec::is_empty) => RunState::Waiting,
+        state => state,
+    });
     let title = move || model.summary.with(|summary| summary.title.clone());
     let task = move || model.settings.with(|it| it.as_ref().map(|it| it.spec.task.clone()));
     let made_with = move || {
@@ -219,7 +252,7 @@ fn RunHead(model: RunModel, going: Going) -> impl IntoView {
                 <h1 dir="auto" title=task>{title}</h1>
                 <p class="run-facts" aria-live="polite">
                     <Show when=move || model.loaded.get()>
-                        <StateBadge state=model.state/>
+                        <StateBadge state/>
                         <span data-testid="run-steps">{steps}</span>
                         <Elapsed model/>
                         {move || (model.tokens() > 0).then(|| view! { <Tokens count=Signal::derive(move || model.tokens())/> })}

@@ -79,9 +79,8 @@ fn QueueHead(
     let done = move || with(|group| group.done);
     let waiting = move || with(|group| group.waiting);
     let goes_on = Memo::new(move |_| done() < total());
-    let is_folded = move || {
-        id.with_value(|id| folded.with(|folded| folded.get(id).copied())).unwrap_or_else(|| !goes_on.get())
-    };
+    let is_folded =
+        move || id.with_value(|id| folded.with(|folded| folded.get(id).copied())).unwrap_or_else(|| !goes_on.get());
     let toggle = move |_| {
         let now = untrack(is_folded);
         folded.update(|folded| {

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use crate::components::{Field, Icon, IconName};
+use crate::components::Field;
 
 /// A part with a head. What is folded away stays alive.
 #[component]
@@ -152,22 +152,4 @@ pub(crate) fn set_count(signal: RwSignal<u32>) -> Callback<Option<u64>> {
             signal.set(value);
         }
     })
-}
-
-/// A remark with an icon.
-#[component]
-pub(crate) fn Note(
-    /// An icon before it.
-    #[prop(default = IconName::Info)]
-    icon: IconName,
-    /// The text.
-    #[prop(into)]
-    text: Signal<String>,
-) -> impl IntoView {
-    view! {
-        <p class="note">
-            <Icon name=icon/>
-            <span>{text}</span>
-        </p>
-    }
 }

@@ -93,9 +93,7 @@ fn ServerFields(draft: Option<ServerDraft>, on_done: Callback<()>) -> impl IntoV
                 Ok(saved) => {
                     on_done.try_run(());
                     // A server that was just described is wanted with its tools; its card tells what came of it.
-                    if is_new
-                        && let Err(error) = servers.act(&saved.config.id, ServerAction::Start).await
-                    {
+                    if is_new && let Err(error) = servers.act(&saved.config.id, ServerAction::Start).await {
                         servers.problem.set(Some(error));
                     }
                 }

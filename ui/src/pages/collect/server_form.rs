@@ -201,7 +201,8 @@ impl ServerForm {
             Reach::Program => {
                 let command = trimmed(self.command);
                 if command.is_empty() {
-                    problems.command = Some("The program that starts the server is needed, such as npx or uvx.".to_owned());
+                    problems.command =
+                        Some("The program that starts the server is needed, such as npx or uvx.".to_owned());
                 }
                 let args = self.args.with_untracked(|args| split(args)).unwrap_or_else(|problem| {
                     problems.args = Some(problem);

@@ -10,7 +10,8 @@ use super::section::Section;
 use super::server_dialog::ServerDialog;
 use super::tools::ToolList;
 use crate::components::{
-    Button, ButtonKind, Confirm, ErrorBox, Icon, IconButton, IconName, Menu, MenuItem, Skeleton, StatusDot, Switch, Tone,
+    Button, ButtonKind, Confirm, ErrorBox, Icon, IconButton, IconName, Menu, MenuItem, Skeleton, StatusDot, Switch,
+    Tone,
 };
 use crate::state::format;
 use crate::state::keys::{Action, use_action};
@@ -162,9 +163,11 @@ fn ServerCard(id: String, subject: RwSignal<Option<ServerSubject>>) -> impl Into
     let id = StoredValue::new(id);
     let entry = Memo::new(move |_| id.with_value(|id| servers.find(id)));
     let phase = Memo::new(move |_| entry.with(|it| it.as_ref().map(|it| it.status.phase.clone()).unwrap_or_default()));
-    let name = Signal::derive(move || entry.with(|it| it.as_ref().map(|it| it.config.name.clone()).unwrap_or_default()));
+    let name =
+        Signal::derive(move || entry.with(|it| it.as_ref().map(|it| it.config.name.clone()).unwrap_or_default()));
     let is_on = Memo::new(move |_| entry.with(|it| it.as_ref().is_some_and(|it| it.config.enabled)));
-    let is_busy = Signal::derive(move || id.with_value(|id| servers.is_busy(id)) || phase.get() == ServerPhase::Starting);
+    let is_busy =
+        Signal::derive(move || id.with_value(|id| servers.is_busy(id)) || phase.get() == ServerPhase::Starting);
     let shows_tools = RwSignal::new(false);
     let shows_stderr = RwSignal::new(false);
     let asks_removal = RwSignal::new(false);
@@ -207,7 +210,10 @@ fn ServerCard(id: String, subject: RwSignal<Option<ServerSubject>>) -> impl Into
             })
             .icon(IconName::Edit)
             .testid("server-edit"),
-            MenuItem::new("Remove", move || asks_removal.set(true)).icon(IconName::Trash).danger().testid("server-remove"),
+            MenuItem::new("Remove", move || asks_removal.set(true))
+                .icon(IconName::Trash)
+                .danger()
+                .testid("server-remove"),
         ]
     });
     let tool_count = Memo::new(move |_| entry.with(|it| it.as_ref().map_or(0, |it| it.status.tools.len())));
@@ -235,8 +241,18 @@ fn ServerCard(id: String, subject: RwSignal<Option<ServerSubject>>) -> impl Into
                     <div class="note tone-warn">
                         <Icon name=IconName::Lock/>
                         <div>
-                            <p>"This server wants to know who you are. The sign-in opens in your browser; the permission that it gives back is kept with your other keys."</p>
-                            <Button label="Sign in in the browser" on_click=move |()| act.run(ServerAction::Start) busy=is_busy testid="server-sign-in"/>
+                            <Show
+                                when=move || is_busy.get()
+                                fallback=move || {
+                                    view! {
+                                        <p>"This server wants to know who you are. The sign-in opens in your browser; the permission that it gives back is kept with your other keys."</p>
+                                        <Button label="Sign in in the browser" on_click=move |()| act.run(ServerAction::Start) testid="server-sign-in"/>
+                                    }
+                                }
+                            >
+                                <p>"The sign-in is open in your browser. The server goes on by itself when it is done."</p>
+                                <Button label="Cancel" on_click=move |()| act.run(ServerAction::Stop) testid="server-sign-in-cancel"/>
+                            </Show>
                         </div>
                     </div>
                 }

@@ -24,7 +24,8 @@ pub(crate) fn Welcome(
     let endpoints = use_endpoints();
     let servers = use_servers();
     let has_endpoint = Memo::new(move |_| endpoints.chosen().is_some_and(|endpoint| !endpoint.model.is_empty()));
-    let has_server = Memo::new(move |_| servers.entries.with(|entries| entries.iter().any(|entry| entry.config.enabled)));
+    let has_server =
+        Memo::new(move |_| servers.entries.with(|entries| entries.iter().any(|entry| entry.config.enabled)));
     let has_task = Memo::new(move |_| draft.missing().is_none());
     let known = move || endpoints.loaded.get() && servers.loaded.get();
     let next = Memo::new(move |_| match (has_endpoint.get(), has_server.get()) {

@@ -215,7 +215,7 @@ fn TraceRow(trace: Signal<TraceSummary>, browser: Browser, open: Memo<Option<Str
             <span class="trace-model" dir="auto">{if trace.model.is_empty() { "unknown model".to_owned() } else { trace.model }}</span>
             <span>{format::counted(trace.steps, "step")}</span>
             <Tokens count=trace.tokens/>
-            {(trace.origin == TraceOrigin::Imported).then(|| view! { <span>"imported"</span> })}
+            <span class="trace-origin">{(trace.origin == TraceOrigin::Imported).then_some("imported")}</span>
             {(!tools.is_empty()).then(|| view! { <span class="trace-tools" dir="auto" title=whole>{tools}</span> })}
         }
     };

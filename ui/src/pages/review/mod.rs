@@ -23,7 +23,7 @@ use crate::state::keys::{Action, use_action};
 use actions::TraceActions;
 use browser::Browser;
 use list::TraceList;
-use reader::Reader;
+use reader::{Reader, View};
 
 /// The page, at `/traces` and `/traces/<trace id>`.
 #[component]
@@ -37,6 +37,7 @@ pub(crate) fn TracesPage() -> impl IntoView {
     let list_handle = ListHandle::new();
     let file_input = NodeRef::<html::Input>::new();
     offer_actions(browser, actions, open, list_handle, file_input);
+    let view_of = RwSignal::new(View::Conversation);
     let dragged = RwSignal::new(0_i32);
     let has_files = |event: &web_sys::DragEvent| {
         event.data_transfer().is_some_and(|data| data.types().includes(&"Files".into(), 0))
@@ -88,7 +89,7 @@ pub(crate) fn TracesPage() -> impl IntoView {
                 min_px=320.0
                 first_only=Signal::derive(move || open.with(Option::is_none))
                 first=move || view! { <TraceList browser open handle=list_handle file_input/> }
-                second=move || view! { <ReaderPlace open/> }
+                second=move || view! { <ReaderPlace open view_of/> }
             />
             {move || (dragged.get() > 0).then(|| view! { <div class="drop-here">"Drop trace files to import them"</div> })}
             <Questions open/>
@@ -98,8 +99,8 @@ pub(crate) fn TracesPage() -> impl IntoView {
 
 /// The reader, made anew for each trace.
 #[component]
-fn ReaderPlace(open: Memo<Option<String>>) -> impl IntoView {
-    move || open.get().map(|id| view! { <Reader id/> })
+fn ReaderPlace(open: Memo<Option<String>>, view_of: RwSignal<View>) -> impl IntoView {
+    move || open.get().map(|id| view! { <Reader id view_of/> })
 }
 
 /// The question before a deletion, and the list of files that could not be read.

@@ -22,25 +22,32 @@ use crate::components::{
 };
 use crate::state::format;
 use crate::state::keys::{Action, use_action};
-use crate::state::settings::use_setting;
 
 /// A running trace is fetched again at most so often.
 const SETTLE: Duration = Duration::from_millis(600);
 
 /// What the reader shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum View {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum View {
+    /// The messages as cards.
     Conversation,
+    /// What is kept of each answer.
     Steps,
+    /// What the model was told of.
     Tools,
+    /// The file.
     Raw,
+    /// What it was made with.
     Run,
 }
 
 /// The reader of one trace.
 #[component]
-pub(super) fn Reader(id: String) -> impl IntoView {
+pub(super) fn Reader(
+    id: String,
+    /// What it shows; stays while the person goes from trace to trace.
+    view_of: RwSignal<View>,
+) -> impl IntoView {
     let page = TurnPage::provide(id.clone(), None);
     let trace = RwSignal::new(None::<Result<Arc<Trace>, ApiError>>);
     let api = StoredValue::new(use_api());
@@ -59,7 +66,6 @@ pub(super) fn Reader(id: String) -> impl IntoView {
     });
     fetch.run(());
     follow_changes(id, fetch);
-    let view_of = use_setting("reader-view", View::Conversation);
     use_action(Action::new("reasoning-all", "Reader", "Open or fold all reasoning", move || page.folds.toggle_all()).keys("KeyO"));
     let known = Memo::new(move |_| trace.with(|trace| trace.as_ref()?.as_ref().ok().cloned()));
     view! {

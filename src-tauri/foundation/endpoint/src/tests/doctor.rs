@@ -50,10 +50,11 @@ async fn a_vllm_without_its_parsers_and_with_a_short_context() {
         context_tokens: 8_192,
         ..EndpointOptions::default()
     };
-    let script = answer()
-        .shape(Shape::Text(TextForm::Hermes))
-        .reasoning("\nhm\n")
-        .call("c", "get_weather", &json!({"city": "Paris"}));
+    let script = answer().shape(Shape::Text(TextForm::Hermes)).reasoning("\nhm\n").call(
+        "c",
+        "get_weather",
+        &json!({"city": "Paris"}),
+    );
     insta::assert_snapshot!(text(&examine(options, script, "Qwen/Qwen3-8B").await), @r#"
     reachable: Good: The server answers and lists 1 model.
     model: Good: The server offers "Qwen/Qwen3-8B".
@@ -141,11 +142,8 @@ async fn a_server_that_is_not_there() {
 
 #[tokio::test]
 async fn the_serve_line_is_for_what_the_adapter_was_trained_on() {
-    let options = EndpointOptions {
-        models: vec!["Qwen/Qwen3-8B".to_owned()],
-        lora: Lora::Open,
-        ..EndpointOptions::default()
-    };
+    let options =
+        EndpointOptions { models: vec!["Qwen/Qwen3-8B".to_owned()], lora: Lora::Open, ..EndpointOptions::default() };
     let endpoint = endpoint_with(options, [answer().content("hi")]).await;
     let client = client(&endpoint);
     let body = tw_artifact::Json::parse(r#"{"lora_name":"mine","lora_path":"/adapters/mine"}"#).unwrap();

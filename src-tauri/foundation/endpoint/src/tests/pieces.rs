@@ -27,8 +27,7 @@ fn read(pieces: Vec<Vec<u8>>) -> (Answer, Vec<AnswerDelta>) {
         let limits = StreamLimits { first_byte_secs: 20.0, between_chunks_secs: 20.0 };
         let mut deltas = Vec::new();
         let mut sink = |delta| deltas.push(delta);
-        let result =
-            read_answer(reply, &request(), limits, Vec::new(), &CancellationToken::new(), &mut sink).await;
+        let result = read_answer(reply, &request(), limits, Vec::new(), &CancellationToken::new(), &mut sink).await;
         let mut answer = match result {
             Ok(exchange) => exchange.answer,
             Err(failure) => *failure.partial.unwrap(),
@@ -70,18 +69,38 @@ fn sse(text: &str, cuts: &[usize]) -> Vec<u8> {
 /// What models without a parser write, well-formed and not.
 fn model_text() -> impl Strategy<Value = String> {
     let thought = prop::sample::select(vec![
-        "", "<think>\nhm\n</think>\n\n", "<think>hm", "hm\n</think>\n\n", "\n<think>a</think>", "<thi", "x </think> y",
+        "",
+        "<think>\nhm\n</think>\n\n",
+        "<think>hm",
+        "hm\n</think>\n\n",
+        "\n<think>a</think>",
+        "<thi",
+        "x </think> y",
         "<think>call <tool_call>{\"name\":\"weather\",\"arguments\":{}}</tool_call></think>",
     ]);
     let words = prop::sample::select(vec![
-        "", "Hello\n", "a < b", "`<tool_call>`", "```\n<tool_call>\n```\n", "[1] ", "[TOOL", "é\u{1F980}", "{\"a\": 1}", "\n\n",
+        "",
+        "Hello\n",
+        "a < b",
+        "`<tool_call>`",
+        "```\n<tool_call>\n```\n",
+        "[1] ",
+        "[TOOL",
+        "é\u{1F980}",
+        "{\"a\": 1}",
+        "\n\n",
     ]);
     let call = prop::sample::select(vec![
-        "", "<tool_call>\n{\"name\": \"weather\", \"arguments\": {\"city\": \"Köln\"}}\n</tool_call>",
+        "",
+        "<tool_call>\n{\"name\": \"weather\", \"arguments\": {\"city\": \"Köln\"}}\n</tool_call>",
         "<tool_call>\n<function=weather>\n<parameter=days>\n3\n</parameter>\n</function>\n</tool_call>\n",
-        "{\"name\": \"weather\", \"parameters\": {\"city\": \"A\"}}", "[TOOL_CALLS]weather{\"city\": \"A\"}",
-        "[TOOL_CALLS][{\"name\": \"weather\", \"arguments\": {}}]", "<tool_call>{\"name\": \"weather\", \"arguments\": {",
-        "<|python_tag|>{\"name\": \"weather\", \"parameters\": {}}", "<tool_call>nothing</tool_call>", "</tool_call>",
+        "{\"name\": \"weather\", \"parameters\": {\"city\": \"A\"}}",
+        "[TOOL_CALLS]weather{\"city\": \"A\"}",
+        "[TOOL_CALLS][{\"name\": \"weather\", \"arguments\": {}}]",
+        "<tool_call>{\"name\": \"weather\", \"arguments\": {",
+        "<|python_tag|>{\"name\": \"weather\", \"parameters\": {}}",
+        "<tool_call>nothing</tool_call>",
+        "</tool_call>",
     ]);
     (thought, words.clone(), prop::collection::vec((call, words), 0..3)).prop_map(|(thought, words, calls)| {
         let calls: String = calls.iter().map(|(call, words)| format!("{call}{words}")).collect();

@@ -1,8 +1,10 @@
 //! Answers in the shapes of real servers.
 
 use serde_json::json;
-use tw_artifact::{AnswerSource, Json, Usage};
-use tw_support::endpoint::{AnswerScript, Script, Shape, Step, TextForm, answer};
+use tw_artifact::{AnswerSource, Json, Message, Usage};
+use tw_support::endpoint::{
+    AnswerScript, EndpointOptions, Recorded, Script, ScriptedEndpoint, Shape, Step, TextForm, answer,
+};
 
 use super::{View, ask, client, endpoint, request};
 use crate::Answer;
@@ -95,8 +97,7 @@ async fn calls_in_text_become_calls_in_every_form() {
         assert_eq!(answer.step.source, source);
         assert_eq!(answer.message.text(), "");
         assert!(answer.step.raw_text.as_deref().is_some_and(|text| text.contains("Köln")));
-        let calls: Vec<String> =
-            answer.calls.iter().map(|call| call.arguments.as_ref().unwrap().to_text()).collect();
+        let calls: Vec<String> = answer.calls.iter().map(|call| call.arguments.as_ref().unwrap().to_text()).collect();
         assert_eq!(calls, [r#"{"city":"Köln","days":3}"#, r#"{"city":"Rom"}"#], "{form:?}");
         let ids: Vec<&str> = answer.calls.iter().map(|call| call.id.as_str()).collect();
         assert_eq!(ids, ["call00100", "call00101"]);
@@ -121,7 +122,8 @@ async fn reasoning_in_text_is_split_while_it_streams() {
 
 #[tokio::test]
 async fn text_about_calls_stays_text() {
-    let content = "Write:\n```\n<tool_call>\n{\"name\": \"weather\", \"arguments\": {}}\n</tool_call>\n```\nThat is all.";
+    let content =
+        "Write:\n```\n<tool_call>\n{\"name\": \"weather\", \"arguments\": {}}\n</tool_call>\n```\nThat is all.";
     let answer = answer_of(answer().content(content)).await;
     assert_eq!(answer.message.text(), content);
     assert!(answer.calls.is_empty() && answer.step.raw_text.is_none());
@@ -225,4 +227,30 @@ async fn five_hundred_tokens_a_second_arrive_as_they_are_sent() {
     let answer = answer_of(script).await;
     assert_eq!(answer.message.text().len(), 500);
     assert!(answer.step.duration_ms >= 180, "{}", answer.step.duration_ms);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_hundred_runs_side_by_side_lose_nothing() {
+    let rule = |request: &Recorded| {
+        let task = request.body["messages"][0]["content"].as_str().unwrap_or_default();
+        answer().content(&format!("{task} is done. ").repeat(20)).pace(500.0).into()
+    };
+    let endpoint = ScriptedEndpoint::respond_with(EndpointOptions::default(), rule).await.unwrap();
+    let client = client(&endpoint);
+    let runs = (0..200).map(|number| {
+        let client = client.clone();
+        tokio::spawn(async move {
+            let mut request = request();
+            let task = format!("Task {number}");
+            request.messages = vec![Message::user(task.as_str())];
+            let (result, deltas) = ask(&client, &request).await;
+            let expected = format!("{task} is done. ").repeat(20);
+            assert_eq!(result.unwrap().message.text(), expected);
+            assert_eq!(View::of(&deltas).content, expected);
+        })
+    });
+    for run in futures::future::join_all(runs).await {
+        run.unwrap();
+    }
+    assert_eq!(endpoint.chats().len(), 200);
 }

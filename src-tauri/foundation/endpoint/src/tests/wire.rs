@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use tw_artifact::{Json, Message, Sampling};
-use tw_support::endpoint::{answer, EndpointOptions, Flavour};
+use tw_support::endpoint::{EndpointOptions, Flavour, Recorded, answer};
 use tw_vault::Secret;
 
 use super::{RETRY, TIMEOUTS, ask, client, endpoint, endpoint_with, request, weather_tool};
@@ -14,7 +14,7 @@ async fn the_list_of_models() {
     let with_key = EndpointClient::new(&endpoint.base_url(), Some(Secret::new("sk-1")), TIMEOUTS).unwrap();
     with_key.models().await.unwrap();
     client(&endpoint).models().await.unwrap();
-    let requests: Vec<String> = endpoint.requests().iter().map(|request| request.snapshot()).collect();
+    let requests: Vec<String> = endpoint.requests().iter().map(Recorded::snapshot).collect();
     insta::assert_snapshot!(requests.join("\n"), @r"
     GET /v1/models
     authorization: Bearer sk-1
@@ -30,9 +30,8 @@ async fn a_conversation_with_two_turns() {
         answer().content("Rain."),
     ])
     .await;
-    let client = EndpointClient::new(&endpoint.base_url(), Some(Secret::new("sk-1")), TIMEOUTS)
-        .unwrap()
-        .with_retry(RETRY);
+    let client =
+        EndpointClient::new(&endpoint.base_url(), Some(Secret::new("sk-1")), TIMEOUTS).unwrap().with_retry(RETRY);
     let mut request = request();
     request.want_token_ids = true;
     request.sampling = Sampling { temperature: Some(0.6), max_tokens: Some(512), seed: Some(7), ..Sampling::default() };
@@ -41,7 +40,7 @@ async fn a_conversation_with_two_turns() {
     request.messages.push(first.message);
     request.messages.push(Message::tool("call-1", "weather", "{\"sky\": \"rain\"}"));
     ask(&client, &request).await.0.unwrap();
-    let requests: Vec<String> = endpoint.requests().iter().map(|request| request.snapshot()).collect();
+    let requests: Vec<String> = endpoint.requests().iter().map(Recorded::snapshot).collect();
     insta::assert_snapshot!(requests.join("\n\n"), @r#"
     POST /v1/chat/completions
     authorization: Bearer sk-1
@@ -80,7 +79,7 @@ async fn the_length_of_a_prompt_is_not_known_at_servers_without_that_route() {
 async fn the_doctors_requests() {
     let endpoint = endpoint([answer().content("Hello.")]).await;
     client(&endpoint).doctor("scripted-model").await;
-    let requests: Vec<String> = endpoint.requests().iter().map(|request| request.snapshot()).collect();
+    let requests: Vec<String> = endpoint.requests().iter().map(Recorded::snapshot).collect();
     insta::assert_snapshot!(requests.join("\n\n"), @r#"
     GET /v1/models
 

@@ -70,8 +70,7 @@ pub(super) fn call_object(source: &str) -> Option<CallObject> {
     }
     let id = fields.get("id").and_then(Json::as_str).filter(|id| !id.is_empty()).map(str::to_owned);
     let arguments = fields.iter().find(|(key, _)| is_arguments_key(key)).map(|(_, value)| value);
-    let has_others =
-        fields.keys().any(|key| !is_arguments_key(key) && !matches!(key.as_str(), "name" | "type" | "id"));
+    let has_others = fields.keys().any(|key| !is_arguments_key(key) && !matches!(key.as_str(), "name" | "type" | "id"));
     let has_arguments = arguments.is_some();
     Some(CallObject { id, name, arguments: read_arguments(arguments), has_others, has_arguments })
 }

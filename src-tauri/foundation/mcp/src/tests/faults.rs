@@ -145,8 +145,7 @@ async fn a_result_beyond_the_limit_is_an_error_and_the_session_goes_on() {
 async fn tools_that_are_wrong_in_themselves_are_listed_with_their_problem_and_not_offered() {
     let fixture = Fixture::new(&Behaviour { broken_tools: true, ..Behaviour::default() }).await;
     let tools = fixture.session.tools().await.unwrap();
-    let broken: Vec<_> =
-        tools.iter().filter_map(|tool| Some((tool.name.as_str(), tool.problem.as_deref()?))).collect();
+    let broken: Vec<_> = tools.iter().filter_map(|tool| Some((tool.name.as_str(), tool.problem.as_deref()?))).collect();
     assert_eq!(
         broken,
         [

@@ -30,6 +30,8 @@ async fn both_eras_are_spoken_over_http() {
         assert!(steps.into_inner().unwrap() > 0, "{version}");
         let output = call(&session, "shapes", "{}").await.unwrap();
         assert_eq!(output.parts.len(), 5, "{version}");
+        let output = call(&session, "big", r#"{"bytes":20000000}"#).await.unwrap();
+        assert_eq!(text_of(&output).len(), 20_000_000, "{version}");
         session.shutdown().await;
         assert_eq!(session.status().phase, ServerPhase::Stopped);
         assert_eq!(server.open_sessions(), 0, "{version}");

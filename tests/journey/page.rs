@@ -1,0 +1,100 @@
+//! A page of the UI, as a person handles it: by what it shows under a test id.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use thirtyfour::prelude::ElementQueryable;
+use thirtyfour::{By, WebDriver, WebElement};
+use tw_support::drive::wait_for;
+
+/// How long something may take to show.
+const PATIENCE: Duration = Duration::from_secs(45);
+
+pub(super) struct Page<'a>(&'a WebDriver);
+
+impl<'a> Page<'a> {
+    pub(super) const fn new(driver: &'a WebDriver) -> Self {
+        Self(driver)
+    }
+
+    /// The first one shown; waits for it.
+    pub(super) async fn see(&self, testid: &str) -> Result<WebElement> {
+        let shown = self.0.query(By::Css(css(testid))).wait(PATIENCE, Duration::from_millis(50));
+        match shown.and_displayed().first().await {
+            Ok(element) => Ok(element),
+            Err(error) => bail!("nothing shows \"{testid}\": {error}\n{}", self.words().await),
+        }
+    }
+
+    /// Waits until one of them holds `text`.
+    pub(super) async fn see_text(&self, testid: &str, text: &str) -> Result<()> {
+        let found = wait_for(text, PATIENCE, async || {
+            for element in self.0.find_all(By::Css(css(testid))).await.ok()? {
+                // An element that was just replaced has no text: the next look sees its successor.
+                if element.text().await.is_ok_and(|shown| shown.contains(text)) {
+                    return Some(());
+                }
+            }
+            None
+        });
+        match found.await {
+            Ok(()) => Ok(()),
+            Err(error) => bail!("no \"{testid}\" shows {text:?}: {error}\n{}", self.words().await),
+        }
+    }
+
+    /// Waits until none is there.
+    pub(super) async fn gone(&self, testid: &str) -> Result<()> {
+        let gone = wait_for(testid, PATIENCE, async || {
+            let shown = self.0.find_all(By::Css(css(testid))).await.ok()?;
+            for element in shown {
+                if element.is_displayed().await.unwrap_or(false) {
+                    return None;
+                }
+            }
+            Some(())
+        });
+        match gone.await {
+            Ok(()) => Ok(()),
+            Err(error) => bail!("\"{testid}\" stays: {error}\n{}", self.words().await),
+        }
+    }
+
+    pub(super) async fn click(&self, testid: &str) -> Result<()> {
+        let element = self.see(testid).await?;
+        element.scroll_into_view().await?;
+        element.click().await.with_context(|| format!("\"{testid}\" cannot be clicked"))
+    }
+
+    /// Types into an input, in place of what was there.
+    pub(super) async fn fill(&self, testid: &str, text: &str) -> Result<()> {
+        let element = self.see(testid).await?;
+        element.clear().await.with_context(|| format!("\"{testid}\" cannot be cleared"))?;
+        element.send_keys(text).await.with_context(|| format!("\"{testid}\" cannot be typed into"))
+    }
+
+    /// Presses a key where the focus is.
+    pub(super) async fn press(&self, key: &str) -> Result<()> {
+        Ok(self.0.action_chain().send_keys(key).perform().await?)
+    }
+
+    /// Keeps a picture where `TW_TEST_PICTURES` names a folder.
+    pub(super) async fn picture(&self, home: &str, name: &str) -> Result<()> {
+        let Some(folder) = std::env::var_os("TW_TEST_PICTURES").map(PathBuf::from) else { return Ok(()) };
+        std::fs::create_dir_all(&folder)?;
+        Ok(self.0.screenshot(&folder.join(format!("{home}-{name}.png"))).await?)
+    }
+
+    /// What the page says, for a failure's message.
+    async fn words(&self) -> String {
+        match self.0.find(By::Css("body")).await {
+            Ok(body) => body.text().await.unwrap_or_default(),
+            Err(error) => error.to_string(),
+        }
+    }
+}
+
+fn css(testid: &str) -> String {
+    format!("[data-testid='{testid}']")
+}
