@@ -1,6 +1,6 @@
 //! Tests over the whole app: one binary, a module per subject.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, missing_docs)]
 
 mod harness;
 mod journey;

@@ -1,5 +1,7 @@
 //! The two things that the page can ask of the shell. Everything else goes through `call`'s `cmd`.
 
+#![expect(clippy::let_underscore_must_use, reason = "in what the command macro writes")]
+
 use std::sync::{Mutex, PoisonError};
 
 use tauri::State;

@@ -18,6 +18,10 @@ const SHUTDOWN_SECS: u64 = 5;
 ///
 /// # Errors
 /// When the window system or the web view is not there.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "in what generate_context writes: an exit where the window system is missing"
+)]
 pub fn run(options: Options) -> anyhow::Result<()> {
     let mut builder = Builder::default();
     // First of all plugins, so that a second start does nothing else. A named workspace is a person's own arrangement:

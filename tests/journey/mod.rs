@@ -122,7 +122,7 @@ async fn collect(open: &Open, _home: &TempDir, name: &str) -> Result<()> {
     page.click("add-server").await?;
     page.fill("server-name", "playwright").await?;
     page.fill("server-command", "node").await?;
-    page.fill("server-args", &playwright_args().join("\n")).await?;
+    page.fill("server-args", &playwright_args().join(" ")).await?;
     page.picture(name, "3-server").await?;
     page.click("server-save").await?;
     page.gone("server-dialog").await?;

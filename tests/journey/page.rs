@@ -61,10 +61,21 @@ impl<'a> Page<'a> {
         }
     }
 
+    /// Clicks it; once more where it was replaced by its successor in that moment.
     pub(super) async fn click(&self, testid: &str) -> Result<()> {
-        let element = self.see(testid).await?;
-        element.scroll_into_view().await?;
-        element.click().await.with_context(|| format!("\"{testid}\" cannot be clicked"))
+        let mut last = None;
+        for _ in 0..5 {
+            let element = self.see(testid).await?;
+            let clicked = async {
+                element.scroll_into_view().await?;
+                element.click().await
+            };
+            match clicked.await {
+                Ok(()) => return Ok(()),
+                Err(error) => last = Some(error),
+            }
+        }
+        bail!("\"{testid}\" cannot be clicked: {last:?}")
     }
 
     /// Types into an input, in place of what was there.
@@ -86,8 +97,11 @@ impl<'a> Page<'a> {
         Ok(self.0.screenshot(&folder.join(format!("{home}-{name}.png"))).await?)
     }
 
-    /// What the page says, for a failure's message.
+    /// What the page says, for a failure's message; and how it looks, where pictures are wanted.
     async fn words(&self) -> String {
+        if let Err(error) = self.picture("failure", "page").await {
+            return error.to_string();
+        }
         match self.0.find(By::Css("body")).await {
             Ok(body) => body.text().await.unwrap_or_default(),
             Err(error) => error.to_string(),

@@ -8,3 +8,4 @@ mod collect_people;
 mod vllm;
 mod mcp_client;
 mod mcp_servers;
+mod openai_client;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, bail};
 use camino::{Utf8Path, Utf8PathBuf};
 use tempfile::TempDir;
+use tokio::runtime::Handle;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::task::JoinHandle;
 use tw_app::{App, AppOptions};
@@ -16,7 +17,7 @@ use tw_artifact::{
 use tw_contract::{
     ApiError, Client, EndpointSave, Event, EventBody, IdRequest, KeyChange, RunRequest, ServerDraft, Transport,
 };
-use tw_support::endpoint::ScriptedEndpoint;
+use tw_support::endpoint::{EndpointOptions, Recorded, Script, ScriptedEndpoint};
 use tw_support::{drive, mcp};
 use tw_vault::Vault;
 
@@ -134,6 +135,15 @@ fn listen(mut events: tokio::sync::broadcast::Receiver<Event>, runs: usize) -> J
         }
         Ok(heard)
     })
+}
+
+/// An endpoint with threads of its own, which answers as `rule` says.
+pub(crate) async fn endpoint(
+    doubles: &Handle,
+    options: EndpointOptions,
+    rule: impl Fn(&Recorded) -> Script + Send + Sync + 'static,
+) -> Result<ScriptedEndpoint> {
+    Ok(doubles.spawn(ScriptedEndpoint::respond_with(options, rule)).await??)
 }
 
 /// The double as a server of the app.

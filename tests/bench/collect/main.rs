@@ -16,6 +16,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::{Parser, ValueEnum};
+use tokio::runtime::Handle;
 
 use crate::figures::{Report, machine};
 
@@ -43,20 +44,22 @@ enum Part {
 
 fn main() -> Result<()> {
     let args = Args::parse();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(measure(&args))
+    let runtime = || tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    // What the doubles do must not keep the app's own threads.
+    let doubles = runtime()?;
+    runtime()?.block_on(measure(&args, doubles.handle()))
 }
 
-async fn measure(args: &Args) -> Result<()> {
+async fn measure(args: &Args, doubles: &Handle) -> Result<()> {
     let mut report = Report::default();
     for part in Part::value_variants() {
         if !args.only.is_empty() && !args.only.contains(part) {
             continue;
         }
         match part {
-            Part::Overhead => Box::pin(overhead::measure(&mut report)).await?,
-            Part::SideBySide => Box::pin(side_by_side::measure(&mut report)).await?,
-            Part::Streaming => Box::pin(streaming::measure(&mut report)).await?,
+            Part::Overhead => Box::pin(overhead::measure(&mut report, doubles)).await?,
+            Part::SideBySide => Box::pin(side_by_side::measure(&mut report, doubles)).await?,
+            Part::Streaming => Box::pin(streaming::measure(&mut report, doubles)).await?,
             Part::Window => Box::pin(window::measure(&mut report, args.release_window.as_deref())).await?,
         }
     }

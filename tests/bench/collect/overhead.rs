@@ -17,6 +17,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use async_trait::async_trait;
 use serde_json::{Value, json};
+use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tw_artifact::{Elicitation, ElicitationAnswer, Message, OutputPart, RunState};
 use tw_endpoint::{ChatRequest, EndpointClient, Timeouts};
@@ -25,7 +26,7 @@ use tw_support::endpoint::{AnswerScript, EndpointOptions, Recorded, Script, Scri
 use tw_support::mcp;
 use tw_vault::Vault;
 
-use crate::desk::{Desk, PATIENCE, fake_server};
+use crate::desk::{Desk, PATIENCE, endpoint, fake_server};
 use crate::figures::{Report, Sample, millis};
 use crate::turns::Turns;
 
@@ -59,21 +60,21 @@ struct Measured {
 ///
 /// # Errors
 /// A part of it fails; a peer that is not there is no failure.
-pub(crate) async fn measure(report: &mut Report) -> Result<()> {
+pub(crate) async fn measure(report: &mut Report, doubles: &Handle) -> Result<()> {
     let python = std::env::var_os("TW_TEST_PYTHON").filter(|path| !path.is_empty());
     let mut measured = Measured::default();
     for _ in 0..ROUNDS {
-        Box::pin(go_round(&mut measured, python.as_deref().map(Path::new))).await?;
+        Box::pin(go_round(&mut measured, doubles, python.as_deref().map(Path::new))).await?;
     }
     tell(&measured, report);
     Ok(())
 }
 
-async fn go_round(measured: &mut Measured, python: Option<&Path>) -> Result<()> {
+async fn go_round(measured: &mut Measured, doubles: &Handle, python: Option<&Path>) -> Result<()> {
     let parties = if python.is_some() { PARTIES.len() } else { PEER };
     let turns = Arc::new(Turns::new(parties, STEPS));
     let options = EndpointOptions { models: PARTIES.map(str::to_owned).to_vec(), ..EndpointOptions::default() };
-    let endpoint = ScriptedEndpoint::respond_with(options, {
+    let endpoint = endpoint(doubles, options, {
         let turns = Arc::clone(&turns);
         move |request| respond(&turns, request)
     })
@@ -135,36 +136,6 @@ async fn run_app(desk: &Desk, endpoint: &ScriptedEndpoint) -> Result<usize> {
     let trace = traces.first().context("there is no trace")?;
     ensure!(trace.summary.state == RunState::Done, "the run ended as {:?}: {:?}", trace.summary.state, trace.ending);
     ensure!(trace.messages.len() == 2 + 2 * STEPS, "{} messages were kept", trace.messages.len());
-    {
-        use tw_contract::EventBody as E;
-        let mut last: Option<(&str, Instant)> = None;
-        let mut seg: std::collections::BTreeMap<String, Vec<f64>> = Default::default();
-        for a in &heard {
-            if !a.event.topic.starts_with("run:") { continue; }
-            let name = match &a.event.body {
-                E::StepStarted { .. } => "step_started",
-                E::MessageSaved { step: Some(_), .. } => "answer_saved",
-                E::MessageSaved { .. } => "result_saved",
-                E::CallChanged { .. } => "call_running",
-                _ => continue,
-            };
-            if let Some((before, at)) = last { seg.entry(format!("{before} -> {name}")).or_default().push(millis(a.at - at)); }
-            last = Some((name, a.at));
-        }
-        for (name, values) in seg { let s = Sample::new(values); eprintln!("{name}: n {} median {:.2} p90 {:.2} least {:.2}", s.count(), s.median(), s.percentile(90), s.least()); }
-        for _ in 0..1 {
-            use std::io::{Seek as _, Write as _};
-            let mut f = std::fs::File::create(desk.folder.path().join("x"))?;
-            f.write_all(&vec![1u8; 1 << 20])?; f.sync_all()?; f.rewind()?;
-            let mut t = vec![];
-            for _ in 0..50 { let b = Instant::now(); f.write_all(&[2u8; 8192])?; f.sync_data()?; t.push(millis(b.elapsed())); }
-            let s = Sample::new(t); eprintln!("overwrite+fdatasync: median {:.2} p90 {:.2} least {:.2}", s.median(), s.percentile(90), s.least());
-            let mut t = vec![];
-            let mut f = std::fs::File::create(desk.folder.path().join("y"))?;
-            for _ in 0..50 { let b = Instant::now(); f.write_all(&[2u8; 8192])?; f.sync_data()?; t.push(millis(b.elapsed())); }
-            let s = Sample::new(t); eprintln!("append+fdatasync: median {:.2} p90 {:.2} least {:.2}", s.median(), s.percentile(90), s.least());
-        }
-    }
     Ok(heard.len())
 }
 
@@ -183,20 +154,15 @@ async fn run_bare(base_url: &str, folder: &Path) -> Result<()> {
         ..ChatRequest::default()
     };
     let never = CancellationToken::new();
-    let (mut chat, mut tool) = (vec![], vec![]);
     loop {
-        let b = Instant::now();
         let answer = client.chat(&request, &never, &mut |_| {}).await?;
-        chat.push(millis(b.elapsed()));
         request.messages.push(answer.message);
         if answer.calls.is_empty() {
             break;
         }
         for call in answer.calls {
             let arguments = call.arguments.map_err(|why| anyhow!(why))?;
-            let b = Instant::now();
             let output = session.call(&call.name, &arguments, &never, PATIENCE, |_| {}).await?;
-            tool.push(millis(b.elapsed()));
             let Some(OutputPart::Text { text }) = output.parts.into_iter().next() else {
                 bail!("the double said nothing");
             };
@@ -204,8 +170,6 @@ async fn run_bare(base_url: &str, folder: &Path) -> Result<()> {
         }
     }
     session.shutdown().await;
-    let (c, t) = (Sample::new(chat), Sample::new(tool));
-    eprintln!("BARE chat {:.2} tool {:.2}", c.median(), t.median());
     Ok(())
 }
 

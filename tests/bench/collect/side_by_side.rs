@@ -4,11 +4,12 @@ use std::collections::HashMap;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
+use tokio::runtime::Handle;
 use tw_artifact::{Arguments, Json, Message, RunState, Trace};
 use tw_contract::EventBody;
-use tw_support::endpoint::{AnswerScript, EndpointOptions, MODEL, Recorded, ScriptedEndpoint, answer};
+use tw_support::endpoint::{AnswerScript, EndpointOptions, MODEL, Recorded, answer};
 
-use crate::desk::{Desk, Heard};
+use crate::desk::{Desk, Heard, endpoint};
 use crate::figures::Report;
 
 const RUNS: usize = 32;
@@ -19,8 +20,8 @@ const STEPS: usize = 20;
 ///
 /// # Errors
 /// A run did not end well, or a message is missing or another than the endpoint sent or got.
-pub(crate) async fn measure(report: &mut Report) -> Result<()> {
-    let endpoint = ScriptedEndpoint::respond_with(EndpointOptions::default(), |request| {
+pub(crate) async fn measure(report: &mut Report, doubles: &Handle) -> Result<()> {
+    let endpoint = endpoint(doubles, EndpointOptions::default(), |request| {
         let answered = count_answers(&request.body);
         script(&task_of(&request.body), answered).into()
     })

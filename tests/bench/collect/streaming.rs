@@ -4,11 +4,12 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
+use tokio::runtime::Handle;
 use tw_artifact::{RunState, StepRecord, Trace};
 use tw_contract::{EventBody, LiveDelta, LiveStep};
-use tw_support::endpoint::{EndpointOptions, MODEL, ScriptedEndpoint, answer};
+use tw_support::endpoint::{EndpointOptions, MODEL, answer};
 
-use crate::desk::{Desk, Heard};
+use crate::desk::{Desk, Heard, endpoint};
 use crate::figures::{Report, Sample, millis};
 use crate::side_by_side::check_numbers;
 
@@ -31,10 +32,10 @@ struct Stream {
 ///
 /// # Errors
 /// A run did not end well, or its pieces are not its message.
-pub(crate) async fn measure(report: &mut Report) -> Result<()> {
+pub(crate) async fn measure(report: &mut Report, doubles: &Handle) -> Result<()> {
     let (reasoning, content) = (words('r'), words('c'));
     let script = answer().reasoning(&reasoning).content(&content).pace(TOKENS_PER_S);
-    let endpoint = ScriptedEndpoint::respond_with(EndpointOptions::default(), move |_| script.clone().into()).await?;
+    let endpoint = endpoint(doubles, EndpointOptions::default(), move |_| script.clone().into()).await?;
     let desk = Desk::open().await?;
     let spec = desk.spec(&endpoint, MODEL, false).await?;
     let tasks = (0..RUNS).map(|run| format!("Tell story {run}.")).collect();

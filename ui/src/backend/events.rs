@@ -69,22 +69,20 @@ type Listener = Rc<dyn Fn(&Tail)>;
 
 #[derive(Default)]
 struct Hub {
-    /// By number; a topic of `None` hears everything.
-    listeners: RefCell<HashMap<u64, (Option<String>, Listener)>>,
+    /// By number: the topic and who hears it.
+    listeners: RefCell<HashMap<u64, (String, Listener)>>,
     next: Cell<u64>,
     last: RefCell<HashMap<String, u64>>,
 }
 
 impl Hub {
+    /// Tells the listeners of one topic, or all.
     fn send(&self, topic: Option<&str>, tail: &Tail) {
         let mut wanted: Vec<(u64, Listener)> = self
             .listeners
             .borrow()
             .iter()
-            .filter(|(_, (of, _))| match (of, topic) {
-                (Some(of), Some(topic)) => of == topic,
-                _ => true,
-            })
+            .filter(|(_, (of, _))| topic.is_none_or(|topic| topic == of))
             .map(|(id, (_, listener))| (*id, Rc::clone(listener)))
             .collect();
         wanted.sort_by_key(|(id, _)| *id);
@@ -123,15 +121,8 @@ impl Events {
     /// Calls `listener` with each event of `topic` until the current owner (component) is gone. After a new connection
     /// and where events were lost it gets [`Tail::Gap`].
     pub(crate) fn listen(self, topic: impl Into<String>, listener: impl Fn(&Tail) + 'static) {
-        self.add(Some(topic.into()), Rc::new(listener));
-    }
-
-    /// The same for every topic.
-    pub(crate) fn listen_all(self, listener: impl Fn(&Tail) + 'static) {
-        self.add(None, Rc::new(listener));
-    }
-
-    fn add(self, topic: Option<String>, listener: Listener) {
+        let topic = topic.into();
+        let listener: Listener = Rc::new(listener);
         let Some(hub) = self.0.try_get_value() else { return };
         let id = hub.next.replace(hub.next.get() + 1);
         hub.listeners.borrow_mut().insert(id, (topic, listener));

@@ -7,7 +7,7 @@ mod ipc;
 use leptos::prelude::*;
 use tw_contract::{ApiError, Client, Transport};
 
-pub(crate) use events::{Accept, Connection, Events, Sequence, Tail, use_connection, use_events};
+pub(crate) use events::{Accept, Connection, Sequence, Tail, use_connection, use_events};
 
 /// Calls every command of the contract. Cheap to clone.
 pub(crate) type Api = Client<Host>;

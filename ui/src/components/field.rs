@@ -281,39 +281,6 @@ where
     }
 }
 
-/// Yes or no, as a box to tick.
-#[component]
-pub(crate) fn Checkbox(
-    /// The label.
-    #[prop(into)]
-    label: Signal<String>,
-    /// Whether it is ticked.
-    checked: RwSignal<bool>,
-    /// What it means.
-    #[prop(optional, into)]
-    hint: Signal<String>,
-    /// Whether it cannot be changed.
-    #[prop(optional, into)]
-    disabled: Signal<bool>,
-    /// For tests.
-    #[prop(optional)]
-    testid: &'static str,
-) -> impl IntoView {
-    view! {
-        <label class="checkbox">
-            <input
-                type="checkbox"
-                prop:checked=checked
-                disabled=disabled
-                data-testid=testid
-                on:change:target=move |event| checked.set(event.target().checked())
-            />
-            <span>{label}</span>
-            {move || Some(hint.get()).filter(|it| !it.is_empty()).map(|hint| view! { <small>{hint}</small> })}
-        </label>
-    }
-}
-
 /// Yes or no, as a switch. What is switched happens at once, so it follows `on` and reports each press.
 #[component]
 pub(crate) fn Switch(

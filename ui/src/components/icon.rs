@@ -61,10 +61,6 @@ pub(crate) enum IconName {
     Result,
     /// A gear plate: instructions.
     System,
-    /// A plug: endpoints and servers.
-    Plug,
-    /// A stack: servers.
-    Server,
     /// A clock.
     Clock,
     /// A lock.
@@ -73,14 +69,10 @@ pub(crate) enum IconName {
     Sun,
     /// The moon.
     Moon,
-    /// A screen.
-    Screen,
     /// A stethoscope's curve: the doctor.
     Doctor,
     /// An eye.
     Eye,
-    /// A picture.
-    Image,
     /// An arrow downwards.
     ArrowDown,
     /// An arrow that leaves a frame.
@@ -91,8 +83,6 @@ pub(crate) enum IconName {
     Cut,
     /// An arrow that goes on.
     Continue,
-    /// A list of tasks.
-    Queue,
 }
 
 impl IconName {
@@ -127,22 +117,17 @@ impl IconName {
             Self::Tool => "M13.6 4.3a3.6 3.6 0 0 1-4.7 4.4L4.6 13a1.4 1.4 0 0 1-2-2l4.5-4.2a3.6 3.6 0 0 1 4.4-4.6L9.3 4.4l.4 2 2 .3z",
             Self::Result => "M13.5 3.5v5h-9M7.5 5.5l-3 3 3 3M2.5 12.5v1h11",
             Self::System => "M2.5 2.5h11v11h-11zM5 6h6M5 8.5h6M5 11h3",
-            Self::Plug => "M5.5 2v3.5M10.5 2v3.5M3.5 5.5h9v2a4.5 4.5 0 0 1-9 0zM8 12v2.5",
-            Self::Server => "M2.5 3h11v4h-11zM2.5 9h11v4h-11zM5 5h.01M5 11h.01",
             Self::Clock => "M8 14A6 6 0 1 0 8 2a6 6 0 0 0 0 12ZM8 4.8V8l2.2 1.6",
             Self::Lock => "M3.5 7h9v6.5h-9zM5.5 7V5a2.5 2.5 0 0 1 5 0v2",
             Self::Sun => "M8 11a3 3 0 1 0 0-6 3 3 0 0 0 0 6ZM8 1.5v1.3M8 13.2v1.3M1.5 8h1.3M13.2 8h1.3M3.4 3.4l.9.9M11.7 11.7l.9.9M3.4 12.6l.9-.9M11.7 4.3l.9-.9",
             Self::Moon => "M13.5 9.6A5.8 5.8 0 0 1 6.4 2.5a5.8 5.8 0 1 0 7.1 7.1Z",
-            Self::Screen => "M2 3h12v8H2zM5.5 13.5h5M8 11v2.5",
             Self::Doctor => "M1.5 8h3l1.7-4.5L9 12l1.8-4h3.7",
             Self::Eye => "M1.5 8S4 3.8 8 3.8 14.5 8 14.5 8 12 12.2 8 12.2 1.5 8 1.5 8ZM8 9.8a1.8 1.8 0 1 0 0-3.6 1.8 1.8 0 0 0 0 3.6Z",
-            Self::Image => "M2 3h12v10H2zM2 11l3.5-3.5 3 3L11 8l3 3M10.8 5.6h.01",
             Self::ArrowDown => "M8 3v10M3.8 8.8 8 13l4.2-4.2",
             Self::Link => "M6.5 3.5h-3v9h9v-3M9 2.5h4.5V7M13.5 2.5 7.5 8.5",
             Self::Keyboard => "M1.5 4h13v8h-13zM4 6.5h.01M6.7 6.5h.01M9.3 6.5h.01M12 6.5h.01M5 9.5h6",
             Self::Cut => "M4 5.8a1.8 1.8 0 1 0 0-3.6 1.8 1.8 0 0 0 0 3.6ZM4 13.8a1.8 1.8 0 1 0 0-3.6 1.8 1.8 0 0 0 0 3.6ZM5.5 5 13.5 12M5.5 11l8-7",
             Self::Continue => "M2.5 3.5v9l6-4.5zM11 3.5v9",
-            Self::Queue => "M2.5 3.5h7M2.5 8h7M2.5 12.5h4M11.5 9v5l3.5-2.5z",
         }
     }
 

@@ -19,22 +19,6 @@ pub(crate) fn JsonView(
     view! { <div class="json" dir="ltr">{node(None, value, 0, true)}</div> }
 }
 
-/// Text that should be JSON: as a tree when it is, as it stands when not (malformed arguments, half-written ones).
-#[component]
-pub(crate) fn JsonText(
-    /// The text.
-    #[prop(into)]
-    text: Signal<String>,
-) -> impl IntoView {
-    move || {
-        let text = text.get();
-        match Json::parse(&text) {
-            Ok(value @ (Json::Object(_) | Json::Array(_))) => view! { <JsonView value/> }.into_any(),
-            _ => view! { <pre class="json json-text" dir="auto">{text}</pre> }.into_any(),
-        }
-    }
-}
-
 fn node(key: Option<String>, value: Json, depth: usize, last: bool) -> AnyView {
     let comma = if last { "" } else { "," };
     let label = key.map(|key| {

@@ -4,6 +4,8 @@ use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 use web_sys::HtmlElement;
 
+use crate::state::format;
+
 /// One tab.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Tab<T> {
@@ -91,7 +93,7 @@ where
                                 on:click=move |_| value.set(chosen.clone())
                             >
                                 {tab.label}
-                                {tab.count.map(|count| view! { <span class="tab-count">{count}</span> })}
+                                {tab.count.map(|count| view! { <span class="tab-count">{format::count(count)}</span> })}
                             </button>
                         }
                     })

@@ -11,8 +11,6 @@ use web_sys::{Element, HtmlElement, ResizeObserver, ResizeObserverEntry};
 
 /// How far beyond the visible part rows are in the page, in pixels.
 const MARGIN_PX: f64 = 700.0;
-/// So near to the end counts as the end, in pixels.
-const END_PX: f64 = 32.0;
 /// A row's key, on its element.
 const KEY: &str = "data-row-key";
 
@@ -21,25 +19,17 @@ const KEY: &str = "data-row-key";
 pub(crate) struct ListHandle {
     /// The row to bring into view, and a counter so that the same row can be asked for twice.
     target: RwSignal<Option<(usize, u32)>>,
-    /// Whether the end is in view.
-    pub(crate) at_end: RwSignal<bool>,
-    jump: RwSignal<u32>,
 }
 
 impl ListHandle {
     /// A handle for a list that is yet to be made.
     pub(crate) fn new() -> Self {
-        Self { target: RwSignal::new(None), at_end: RwSignal::new(true), jump: RwSignal::new(0) }
+        Self { target: RwSignal::new(None) }
     }
 
     /// Brings a row into view.
     pub(crate) fn show(self, index: usize) {
         self.target.update(|target| *target = Some((index, target.map_or(0, |(_, n)| n.wrapping_add(1)))));
-    }
-
-    /// Scrolls to the end, and follows it from then on where the list follows.
-    pub(crate) fn jump_to_end(self) {
-        self.jump.update(|jump| *jump = jump.wrapping_add(1));
     }
 }
 
@@ -55,8 +45,6 @@ struct Layout {
     keys: Memo<Arc<Vec<String>>>,
     /// Where each row begins, and at last where the last one ends.
     offsets: Memo<Arc<Vec<f64>>>,
-    handle: ListHandle,
-    follow: bool,
 }
 
 impl Layout {
@@ -96,14 +84,10 @@ impl Layout {
         });
         self.measured.update(|measured| *measured = measured.wrapping_add(1));
         let moved = self.offsets.with_untracked(|offsets| offsets.get(anchor.0).copied().unwrap_or_default()) + anchor.1;
-        if top > 0.0 && (moved - top).abs() > 0.5 && !self.follows_now() {
+        if top > 0.0 && (moved - top).abs() > 0.5 {
             // The page must have its new height first.
             request_animation_frame(move || self.scroll_to(moved));
         }
-    }
-
-    fn follows_now(self) -> bool {
-        self.follow && self.handle.at_end.get_untracked()
     }
 
     fn scroll_to(self, top: f64) {
@@ -111,14 +95,6 @@ impl Layout {
             #[expect(clippy::cast_possible_truncation, reason = "whole pixels are what a scroll position takes")]
             scroller.set_scroll_top(top.round() as i32);
             self.top.set(f64::from(scroller.scroll_top()));
-        }
-    }
-
-    fn follow_end(self) {
-        if self.follows_now()
-            && let Some(scroller) = self.scroller.try_get_untracked().flatten()
-        {
-            self.scroll_to(f64::from(scroller.scroll_height()));
         }
     }
 
@@ -138,19 +114,13 @@ impl Layout {
     }
 
     fn scrolled(self) {
-        let Some(scroller) = self.scroller.get_untracked() else { return };
-        let (top, before) = (f64::from(scroller.scroll_top()), self.top.get_untracked());
-        self.top.set(top);
-        let left = f64::from(scroller.scroll_height()) - top - f64::from(scroller.client_height());
-        let at_end = left < END_PX;
-        // Content that grew below is no reason to stop following; a person who scrolls up is.
-        if (at_end || top < before - 1.0 || !self.follow) && self.handle.at_end.get_untracked() != at_end {
-            self.handle.at_end.set(at_end);
+        if let Some(scroller) = self.scroller.get_untracked() {
+            self.top.set(f64::from(scroller.scroll_top()));
         }
     }
 }
 
-/// Hears of every change of size: of rows, of the visible part, and of what stands below the rows.
+/// Hears of every change of size: of rows and of the visible part.
 fn observer(layout: Layout) -> StoredValue<Option<(ResizeObserver, Closure<dyn FnMut(js_sys::Array)>)>, LocalStorage> {
     let heard = Closure::<dyn FnMut(js_sys::Array)>::new(move |entries: js_sys::Array| {
         let mut found = Vec::new();
@@ -167,7 +137,6 @@ fn observer(layout: Layout) -> StoredValue<Option<(ResizeObserver, Closure<dyn F
             }
         }
         layout.take_heights(found);
-        layout.follow_end();
     });
     let observer = ResizeObserver::new(heard.as_ref().unchecked_ref()).ok();
     let stored = StoredValue::new_local(observer.map(|observer| (observer, heard)));
@@ -194,9 +163,6 @@ pub(crate) fn VirtualList<T, V, F>(
     /// About how high a row is, in pixels, until it is measured.
     #[prop(default = 60.0)]
     estimate_px: f64,
-    /// Whether the end stays in view while rows are added or grow, as long as it was in view.
-    #[prop(optional)]
-    follow: bool,
     /// Moves the list.
     #[prop(optional)]
     handle: Option<ListHandle>,
@@ -240,9 +206,8 @@ where
         Arc::new(offsets)
     });
     let scroller = NodeRef::<html::Div>::new();
-    let inner = NodeRef::<html::Div>::new();
     let (top, viewport) = (RwSignal::new(0.0), RwSignal::new(800.0));
-    let layout = Layout { scroller, heights, measured, top, viewport, keys, offsets, handle, follow };
+    let layout = Layout { scroller, heights, measured, top, viewport, keys, offsets };
     let observer = observer(layout);
     let watch = move |element: &Element| {
         observer.try_with_value(|it| {
@@ -252,9 +217,8 @@ where
         });
     };
     Effect::new(move |_| {
-        if let (Some(scroller), Some(inner)) = (scroller.get(), inner.get()) {
+        if let Some(scroller) = scroller.get() {
             watch(&scroller);
-            watch(&inner);
         }
     });
     let range = Memo::new(move |_| layout.range());
@@ -273,16 +237,6 @@ where
             // Once more with the heights that were measured on the way.
             request_animation_frame(move || request_animation_frame(move || layout.show(index)));
         }
-    });
-    Effect::new(move |before: Option<u32>| {
-        let jump = handle.jump.get();
-        if before.is_some_and(|before| before != jump) {
-            handle.at_end.set(true);
-            if let Some(scroller) = scroller.get_untracked() {
-                layout.scroll_to(f64::from(scroller.scroll_height()));
-            }
-        }
-        jump
     });
     let near = move || {
         let (first, last) = range.get();
@@ -315,7 +269,7 @@ where
             data-testid=testid
             on:scroll=move |_| layout.scrolled()
         >
-            <div node_ref=inner class="virtual-inner">
+            <div class="virtual-inner">
                 <div style:height=move || format!("{}px", layout.offset(range.get().0))></div>
                 <For each=near key=Clone::clone children=make/>
                 <div style:height=move || format!("{}px", layout.offset(usize::MAX) - layout.offset(range.get().1))></div>

@@ -193,7 +193,11 @@ fn describe(event: &KeyboardEvent) -> String {
     if event.shift_key() {
         text.push_str("Shift+");
     }
-    text + &event.code()
+    match event.code().as_str() {
+        // Both Enter keys do the same.
+        "NumpadEnter" => text + "Enter",
+        code => text + code,
+    }
 }
 
 fn target(event: &KeyboardEvent) -> Option<web_sys::Element> {

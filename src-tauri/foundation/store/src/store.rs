@@ -18,6 +18,9 @@ const FILE: &str = "workspace.db";
 const READERS: usize = 3;
 /// Only our own connections can be in each other's way, for moments.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Pages of the write-ahead log from which on a commit itself carries it over into the database: only where the writer
+/// never has a moment without work.
+const LOG_PAGES: i64 = 4_000;
 /// What the write-ahead log may keep on disk when it is empty.
 const LOG_BYTES: i64 = 64 * 1024 * 1024;
 
@@ -109,6 +112,7 @@ fn connect(path: &Utf8Path) -> Result<Connection, StoreError> {
     connection.pragma_update(None, "synchronous", "full")?;
     connection.pragma_update(None, "fullfsync", true)?;
     connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
     connection.pragma_update(None, "journal_size_limit", LOG_BYTES)?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)

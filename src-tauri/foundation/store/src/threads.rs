@@ -10,6 +10,9 @@ use crate::StoreError;
 
 /// Requests that may wait; callers beyond it wait for their place.
 const QUEUE: usize = 64;
+/// Commits after which the log is carried over into the database, in a moment in which nobody waits. `SQLite` does that
+/// by itself too, but inside of a commit; see `LOG_PAGES` in `store.rs`.
+const COMMITS_PER_CHECKPOINT: u32 = 32;
 /// Most writes in one transaction: with many runs side by side they share one wait for the disk.
 const MOST_WRITES: usize = 32;
 
@@ -153,10 +156,19 @@ fn in_one_moment<T>(
 
 fn write_until_closed(connection: &Connection, mut inbox: mpsc::Receiver<Box<dyn Write>>) {
     let mut waiting = Vec::with_capacity(MOST_WRITES);
+    let mut commits = 0_u32;
     while inbox.blocking_recv_many(&mut waiting, MOST_WRITES) > 0 {
         let mut batch = std::mem::take(&mut waiting).into_iter().peekable();
         while batch.peek().is_some() {
             write_batch(connection, &mut batch);
+            commits = commits.saturating_add(1);
+        }
+        if commits >= COMMITS_PER_CHECKPOINT && inbox.is_empty() {
+            commits = 0;
+            // What cannot be carried over now, because someone reads an older state, is carried over next time.
+            if let Err(error) = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())) {
+                tracing::warn!(%error, "the log could not be carried over into the database");
+            }
         }
     }
 }

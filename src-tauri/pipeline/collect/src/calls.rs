@@ -54,6 +54,17 @@ impl Run {
         }
     }
 
+    /// Marks a call that runs without a question as running. Said with the answer that asks for it, this is kept in the
+    /// same transaction: a wait for the disk less in every step.
+    pub(crate) fn begin_if_allowed(&self, call: &mut CallRecord) {
+        let Some(entry) = self.servers.as_ref().and_then(|servers| servers.find(&call.tool)) else { return };
+        let policy = self.parts.control.policy();
+        if policy.decide(entry.session.server_id(), &entry.tool.name, entry.tool.hints) == PolicyVerdict::Allow {
+            call.verdict = Some(Verdict::Approve { by: Approver::Policy });
+            begin(call);
+        }
+    }
+
     /// Brings every call without a result to one, in order. One after the other: calls of one turn often build on
     /// each other's effects (a click after a navigation), and their order is what the model wrote.
     pub(crate) async fn run_open_calls(&mut self, stop: &CancellationToken) -> Result<Option<Interrupt>, CollectError> {
@@ -199,9 +210,10 @@ impl Run {
         let Some((session, tool, timeout)) = found else {
             return Ok(None);
         };
-        call.phase = CallPhase::Running;
-        call.started_at_ms = Some(now_ms());
-        self.put_call(call.clone()).await?;
+        if call.phase != CallPhase::Running {
+            begin(&mut call);
+            self.put_call(call.clone()).await?;
+        }
         let cancel = CancellationToken::new();
         let on_progress = {
             let observer = Arc::clone(&self.parts.observer);
@@ -253,6 +265,11 @@ impl Run {
         let outputs = if parts.is_empty() { Vec::new() } else { vec![CallOutput { call_id: call.call_id.clone(), parts }] };
         self.append(message, call.step, None, vec![call], outputs).await
     }
+}
+
+fn begin(call: &mut CallRecord) {
+    call.phase = CallPhase::Running;
+    call.started_at_ms = Some(now_ms());
 }
 
 /// Everything that the server sent, structured content last.

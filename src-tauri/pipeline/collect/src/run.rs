@@ -238,10 +238,15 @@ impl Run {
     async fn keep_answer(&mut self, step: u32, started_at_ms: i64, answer: Answer) -> Result<Asked, CollectError> {
         let ids = self.unique_call_ids(step, &answer);
         let message = answer.message.clone().with_call_ids(&ids);
-        let calls: Vec<CallRecord> = (0_u32..)
+        let mut calls: Vec<CallRecord> = (0_u32..)
             .zip(answer.calls.iter().zip(&ids))
             .map(|(index, (call, id))| self.call_record(step, index, id, call))
             .collect();
+        if let (Some(record), Some(call)) = (calls.first_mut(), answer.calls.first())
+            && call.arguments.is_ok()
+        {
+            self.begin_if_allowed(record);
+        }
         let mut record = answer.step;
         record.step = step;
         record.started_at_ms = started_at_ms;
@@ -420,7 +425,7 @@ impl Run {
         if !changed && !always {
             return Ok(());
         }
-        let mut tools = servers.definitions();
+        let mut tools = servers.definitions().to_vec();
         let gone = self.tools.iter().filter(|old| !tools.iter().any(|new| new.name() == old.name())).cloned();
         let gone: Vec<ToolDefinition> = gone.collect();
         tools.extend(gone);
@@ -433,7 +438,7 @@ impl Run {
     }
 
     fn offered_tools(&self) -> Vec<ToolDefinition> {
-        self.servers.as_ref().map(RunServers::definitions).unwrap_or_default()
+        self.servers.as_ref().map(|servers| servers.definitions().to_vec()).unwrap_or_default()
     }
 
     pub(crate) fn tell(&self, event: RunEvent) {

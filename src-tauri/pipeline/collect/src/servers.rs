@@ -28,6 +28,8 @@ pub struct RunServers {
     launches: Vec<ServerLaunch>,
     sessions: Vec<Session>,
     toolbox: Toolbox,
+    /// Those of the toolbox: making them anew for every question costs more than to keep them.
+    definitions: Vec<ToolDefinition>,
     context: LaunchContext,
     vault: Vault,
     listener: Arc<RunListener>,
@@ -58,7 +60,8 @@ impl RunServers {
             return Err((launches, error));
         }
         let toolbox = Toolbox::new(sessions.clone());
-        Ok(Self { launches, sessions, toolbox, context, vault, listener })
+        let definitions = toolbox.definitions();
+        Ok(Self { launches, sessions, toolbox, definitions, context, vault, listener })
     }
 
     /// The servers as they are kept with the trace.
@@ -80,7 +83,6 @@ impl RunServers {
     /// Takes up what the servers list now, and starts again those that ended by themselves. Says whether the tools
     /// that are offered changed.
     pub(crate) async fn refresh(&mut self) -> bool {
-        let before = self.toolbox.definitions();
         for (launch, session) in self.launches.iter().zip(&mut self.sessions) {
             if !session.is_closed() {
                 continue;
@@ -92,12 +94,15 @@ impl RunServers {
             }
         }
         self.toolbox.replace_sessions(self.sessions.clone());
-        self.toolbox.definitions() != before
+        let definitions = self.toolbox.definitions();
+        let changed = definitions != self.definitions;
+        self.definitions = definitions;
+        changed
     }
 
     /// What the model is told.
-    pub(crate) fn definitions(&self) -> Vec<ToolDefinition> {
-        self.toolbox.definitions()
+    pub(crate) fn definitions(&self) -> &[ToolDefinition] {
+        &self.definitions
     }
 
     /// What an exposed name stands for.

@@ -14,9 +14,8 @@ mod verdict;
 
 pub(crate) use card::{BrokenOff, TurnCard};
 pub(crate) use live::{LiveTurn, LiveTurnCard};
-pub(crate) use model::{Turn, TurnCall, turns};
+pub(crate) use model::{Turn, turns};
 pub(crate) use reasoning::Folds;
-pub(crate) use stream_text::{LiveText, StreamText};
 
 use leptos::prelude::*;
 use tw_artifact::CallRecord;

@@ -2,20 +2,13 @@
 
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use leptos_router::hooks::use_navigate;
-use tw_contract::{ApiError, KeyChange};
 
-use super::doctor::EndpointError;
 use super::draft::{MAX_COUNT, use_draft};
 use super::limits::{BudgetSettings, LimitSettings};
 use super::policy::PolicySettings;
 use super::section::{Fold, NumberField, Section, set_count};
-use crate::backend::use_api;
-use crate::components::{Button, ButtonKind, Choice, IconName, Kbd, Segmented};
-use crate::state::endpoints::use_endpoints;
+use crate::components::{Choice, Segmented};
 use crate::state::format;
-use crate::state::keys::{Action, use_action};
-use crate::state::runs::use_runs;
 use crate::state::servers::use_servers;
 use crate::state::toasts::use_toasts;
 
@@ -26,53 +19,7 @@ pub(crate) fn Composer(
     open: RwSignal<bool>,
 ) -> impl IntoView {
     let draft = use_draft();
-    let api = use_api();
-    let runs = use_runs();
-    let endpoints = use_endpoints();
-    let navigate = use_navigate();
-    let starting = RwSignal::new(false);
-    let refused = RwSignal::new(None::<ApiError>);
-    let missing = Memo::new(move |_| draft.missing());
-    let start = StoredValue::new_local(move || {
-        let Some(request) = draft.request().filter(|_| !starting.get_untracked()) else { return };
-        let (api, navigate) = (api.clone(), navigate.clone());
-        starting.set(true);
-        refused.set(None);
-        spawn_local(async move {
-            match api.run_start(request).await {
-                Ok(started) => {
-                    runs.load();
-                    if let Some(first) = started.trace_ids.first() {
-                        navigate(&format!("/collect/{first}"), leptos_router::NavigateOptions::default());
-                    }
-                }
-                Err(error) => {
-                    refused.try_set(Some(error));
-                }
-            }
-            starting.try_set(false);
-        });
-    });
-    let run = move || start.with_value(|start| start());
-    let can_run = Signal::derive(move || missing.get().is_none());
-    use_action(Action::new("collect.run", "Collect", "Run the task", run).keys("Mod+Enter").when(can_run));
-    let use_model = Callback::new(move |model: String| {
-        refused.set(None);
-        let Some(endpoint) = untrack(|| endpoints.chosen()) else { return };
-        spawn_local(async move {
-            if let Err(error) = endpoints.save(tw_artifact::EndpointConfig { model, ..endpoint }, KeyChange::Keep).await
-            {
-                refused.try_set(Some(error));
-            }
-        });
-    });
     let count = Memo::new(move |_| draft.tasks().len() as u64);
-    let run_count = Memo::new(move |_| count.get() * u64::from(draft.samples.get()));
-    let label = Signal::derive(move || match (draft.is_queue.get(), run_count.get()) {
-        (false, _) => "Run".to_owned(),
-        (true, 0) => "Run the queue".to_owned(),
-        (true, count) => format!("Queue {}", format::counted(count, "run")),
-    });
     let summary = Signal::derive(move || {
         if draft.is_queue.get() {
             format::counted(count.get(), "task")
@@ -136,7 +83,7 @@ pub(crate) fn Composer(
                         testid="queue-concurrency"
                     />
                     <p class="queue-count" data-testid="queue-count">
-                        {move || format!("{} · {}", format::counted(count.get(), "task"), format::counted(run_count.get(), "run"))}
+                        {move || format!("{} · {}", format::counted(count.get(), "task"), format::counted(draft.run_count().unwrap_or_default(), "run"))}
                     </p>
                 </div>
             </Show>
@@ -169,25 +116,6 @@ pub(crate) fn Composer(
             <LimitSettings/>
             <BudgetSettings/>
             <ServerChoice/>
-            {move || {
-                refused.get().map(|error| view! { <EndpointError error on_pick=use_model on_retry=move |()| run() on_close=move |()| refused.set(None)/> })
-            }}
-            <div class="run-row">
-                <p class="missing" role="status" data-testid="run-missing">{move || missing.get()}</p>
-                <span class="keyed">
-                    <Button
-                        label
-                        kind=ButtonKind::Primary
-                        icon=IconName::Play
-                        disabled=Signal::derive(move || !can_run.get())
-                        busy=starting
-                        title=Signal::derive(move || missing.get().unwrap_or_default().to_owned())
-                        on_click=move |()| run()
-                        testid="run-button"
-                    />
-                    <Kbd keys="Mod+Enter"/>
-                </span>
-            </div>
         </Section>
     }
 }

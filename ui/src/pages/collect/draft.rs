@@ -88,6 +88,12 @@ impl Draft {
         self.queue.with(|text| text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect())
     }
 
+    /// How many runs the queue makes; `None` for a single run. Tracks.
+    pub(crate) fn run_count(self) -> Option<u64> {
+        let tasks = self.tasks().len() as u64;
+        self.is_queue.get().then(|| tasks * u64::from(self.samples.get()))
+    }
+
     /// What keeps a run from being started, in words. Tracks.
     pub(crate) fn missing(self) -> Option<&'static str> {
         let Some(endpoint) = self.endpoints.chosen() else {

@@ -15,6 +15,7 @@ mod limits;
 mod model_picker;
 mod policy;
 mod run;
+mod run_bar;
 mod run_list;
 mod run_model;
 mod section;
@@ -35,6 +36,7 @@ use self::doctor::{Doctor, Examination};
 use self::draft::Draft;
 use self::endpoint::EndpointSection;
 use self::run::RunPane;
+use self::run_bar::RunBar;
 use self::run_list::RunList;
 use self::section::Section;
 use self::servers::ServersSection;
@@ -82,6 +84,7 @@ pub(crate) fn CollectPage() -> impl IntoView {
                             <ServersSection open=open.servers subject=server/>
                             <Composer open=open.task/>
                         </div>
+                        <RunBar/>
                         <RunsSection open=open.runs/>
                     </div>
                 }

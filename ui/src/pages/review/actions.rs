@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use leptos_router::NavigateOptions;
 use leptos_router::hooks::use_navigate;
-use tw_contract::{ApiError, ImportFile, ImportRefusal, ImportRequest, TraceIds};
+use tw_contract::{ImportFile, ImportRefusal, ImportRequest, TraceIds};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::FileList;
 
@@ -143,11 +143,6 @@ impl TraceActions {
                 Err(error) => toasts.error(error),
             }
         });
-    }
-
-    /// Tells of an error that has no better place.
-    pub(super) fn tell(self, error: ApiError) {
-        self.toasts.error(error);
     }
 }
 
