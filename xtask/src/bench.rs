@@ -8,6 +8,7 @@ use crate::child;
 use crate::house::House;
 use crate::need::For;
 use crate::node;
+use crate::python;
 use crate::say::{self, Stop};
 use crate::setup;
 use crate::testing;
@@ -36,6 +37,7 @@ pub(crate) fn run(house: &House, name: &str, release: bool, bench_args: &[String
     }
     setup::prepare(For::Tests)?;
     let tools = node::test_tools(house)?;
+    let python = python::test_python(house)?;
     ui::build(house, if release { Profile::Release } else { Profile::Dev })?;
     let profile_folder = if release { "release" } else { "debug" };
 
@@ -63,7 +65,7 @@ pub(crate) fn run(house: &House, name: &str, release: bool, bench_args: &[String
     step.done();
 
     let mut bench = std::process::Command::new(house.binary(profile_folder, &binary));
-    bench.current_dir(house.root()).args(bench_args);
+    bench.current_dir(house.root()).args(bench_args).env("TW_TEST_PYTHON", &python);
     testing::equip(&mut bench, house, profile_folder, &tools);
     child::run(&mut bench, "The bench")
 }

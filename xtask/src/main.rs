@@ -13,6 +13,7 @@ mod need;
 mod node;
 mod page;
 mod platform;
+mod python;
 mod say;
 mod setup;
 mod testing;

@@ -66,6 +66,8 @@ pub(crate) const NEEDS: &[Need] = &[
     Need { ubuntu: Some(&["chromium-chromedriver"]), ..program(For::Tests, &["chromedriver"], &["chromium-driver"]) },
     program(For::Tests, &["node"], &["nodejs"]),
     program(For::Tests, &["npm"], &["npm"]),
+    // The official Python clients, in an environment of their own.
+    packages(For::Tests, &["python3-venv"]),
 ];
 
 /// What is already there.
@@ -121,7 +123,7 @@ pub(crate) fn by_hand(platform: &Platform, task: For) -> Option<String> {
         ),
         Platform::OtherLinux(name) => {
             let drivers = if tests {
-                "\n  - for the tests: Xvfb, WebKitWebDriver, dbus-run-session, gnome-keyring-daemon, ImageMagick, chromium, chromedriver, the DejaVu fonts"
+                "\n  - for the tests: Xvfb, WebKitWebDriver, dbus-run-session, gnome-keyring-daemon, ImageMagick, chromium, chromedriver, Python 3 with venv, the DejaVu fonts"
             } else {
                 ""
             };

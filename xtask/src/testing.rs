@@ -9,6 +9,7 @@ use crate::child;
 use crate::house::House;
 use crate::need::{self, For};
 use crate::node::{self, TestTools};
+use crate::python;
 use crate::say::{self, Stop};
 use crate::setup;
 use crate::ui::{self, Profile};
@@ -21,6 +22,7 @@ const SELECTION: &[&str] = &["--workspace", "--exclude", "tw-ui", "--exclude", "
 pub(crate) fn test(house: &House, cargo_args: &[String]) -> Result<()> {
     setup::prepare(For::Tests)?;
     let tools = node::test_tools(house)?;
+    let python = python::test_python(house)?;
     ui::build(house, Profile::Dev)?;
 
     let step = say::step("Building the app and the tests");
@@ -37,6 +39,7 @@ pub(crate) fn test(house: &House, cargo_args: &[String]) -> Result<()> {
         let mut tests = child::cargo();
         tests.current_dir(house.root()).args(&arguments);
         equip(&mut tests, house, "debug", &tools);
+        tests.env("TW_TEST_PYTHON", &python);
         passed &= run_and_count(&mut tests, &mut total)?;
     }
     step.done();

@@ -132,7 +132,7 @@ impl Commands for App {
     }
 
     async fn elicitation_reply(&self, request: ElicitationReply) -> Result<Empty, ApiError> {
-        self.reply_to(request)?;
+        self.reply_to(&request)?;
         Ok(DONE)
     }
 

@@ -187,7 +187,7 @@ impl App {
         self.store.set_setting(RULES_KEY, &rules).await.api()
     }
 
-    pub(crate) fn reply_to(&self, request: ElicitationReply) -> Result<(), ApiError> {
+    pub(crate) fn reply_to(&self, request: &ElicitationReply) -> Result<(), ApiError> {
         if self.servers.answer(&request.id, request.answer.clone()) {
             return Ok(());
         }

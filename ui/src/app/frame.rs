@@ -132,11 +132,9 @@ pub(super) fn is_dark(theme: Theme) -> bool {
     match theme {
         Theme::Light => false,
         Theme::Dark => true,
-        Theme::System => window()
-            .match_media("(prefers-color-scheme: dark)")
-            .ok()
-            .flatten()
-            .is_some_and(|query| query.matches()),
+        Theme::System => {
+            window().match_media("(prefers-color-scheme: dark)").ok().flatten().is_some_and(|query| query.matches())
+        }
     }
 }
 

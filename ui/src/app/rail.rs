@@ -36,7 +36,10 @@ fn RailLink(
     let here = Memo::new(move |_| path.with(|path| page_name(path) == name));
     let title = move || match count.get() {
         0 => name.to_owned(),
-        count => format!("{name}: {} for you", if count == 1 { "1 thing waits".to_owned() } else { format!("{} things wait", format::count(count)) }),
+        count => format!(
+            "{name}: {} for you",
+            if count == 1 { "1 thing waits".to_owned() } else { format!("{} things wait", format::count(count)) }
+        ),
     };
     view! {
         <A href=href attr:class="rail-link" attr:title=title attr:aria-label=title attr:data-testid=testid attr:data-here=move || here.get().then_some("true")>

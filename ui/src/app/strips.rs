@@ -83,7 +83,8 @@ pub(super) fn StatusStrip() -> impl IntoView {
     let saving = use_saving();
     let connection = use_connection();
     let workspace = expect_context::<Workspace>();
-    let count_of = move |state: RunState| strip.runs.with(|runs| runs.iter().filter(|run| run.summary.state == state).count());
+    let count_of =
+        move |state: RunState| strip.runs.with(|runs| runs.iter().filter(|run| run.summary.state == state).count());
     let runs = Memo::new(move |_| {
         let waiting: u32 = strip.runs.with(|runs| runs.iter().map(|run| run.waiting).sum());
         (count_of(RunState::Running) + count_of(RunState::Waiting), count_of(RunState::Queued), waiting)
@@ -107,8 +108,10 @@ pub(super) fn StatusStrip() -> impl IntoView {
     let vault = move || {
         let info = workspace.0.get()?;
         let VaultMode::SessionOnly { reason } = info.vault else { return None };
-        let title = format!("There is no keyring: {reason} Keys and secrets are forgotten when the app ends.");
-        Some(view! { <span class="status-part tone-warn" title=title data-testid="vault-session-only"><Icon name=IconName::Lock/>"Keys for this session only"</span> })
+        let title = format!("Keys and secrets are forgotten when the app ends: {reason}.");
+        Some(
+            view! { <span class="status-part tone-warn" title=title data-testid="vault-session-only"><Icon name=IconName::Lock/>"Keys for this session only"</span> },
+        )
     };
     let link = move || {
         let (tone, words) = match connection.get() {

@@ -58,9 +58,9 @@ fn set(object: &Object, key: &str, value: &JsValue) {
 }
 
 fn text_of(value: &JsValue) -> String {
-    value.as_string().unwrap_or_else(|| {
-        js_sys::JSON::stringify(value).ok().and_then(|text| text.as_string()).unwrap_or_default()
-    })
+    value
+        .as_string()
+        .unwrap_or_else(|| js_sys::JSON::stringify(value).ok().and_then(|text| text.as_string()).unwrap_or_default())
 }
 
 fn read_error(value: &JsValue) -> ApiError {

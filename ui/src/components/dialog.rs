@@ -15,6 +15,14 @@ use crate::state::keys::use_keys;
 const FOCUSABLE: &str = "a[href], button:not([disabled]), input:not([disabled]), select:not([disabled]), \
                          textarea:not([disabled]), summary, [tabindex]:not([tabindex='-1'])";
 
+/// What has the focus when a dialog opens: the first of these that is there.
+const FIRST: [&str; 4] = [
+    "[autofocus]",
+    ".dialog-body input, .dialog-body textarea, .dialog-body select",
+    ".dialog-actions .button-primary",
+    ".dialog-actions .button",
+];
+
 /// A dialog. It keeps the focus, closes on Escape and on a click beside it, and gives the focus back. Its children are
 /// made anew each time it opens.
 #[component]
@@ -69,8 +77,8 @@ pub(super) fn DialogFrame(
         if let Some(frame) = node.get() {
             request_animation_frame(move || {
                 if !holds_focus(&frame) {
-                    let first = frame.query_selector("[autofocus], .dialog-body input, .dialog-body textarea, .dialog-body select, .dialog-actions .button-primary");
-                    let first = first.ok().flatten().and_then(|it| it.dyn_into::<HtmlElement>().ok());
+                    let first = FIRST.iter().find_map(|wanted| frame.query_selector(wanted).ok().flatten());
+                    let first = first.and_then(|it| it.dyn_into::<HtmlElement>().ok());
                     first.unwrap_or_else(|| frame.clone().unchecked_into()).focus().unwrap_or_default();
                 }
             });
@@ -129,7 +137,8 @@ fn keep_focus(node: NodeRef<html::Div>, event: &KeyboardEvent) {
     let active = document().active_element();
     let is = |element: &HtmlElement| active.as_ref().is_some_and(|active| *active == **element);
     let outside = active.as_ref().is_none_or(|active| !frame.contains(Some(active)) || *active == **frame);
-    let next = if event.shift_key() { (is(first) || outside).then_some(last) } else { (is(last) || outside).then_some(first) };
+    let next =
+        if event.shift_key() { (is(first) || outside).then_some(last) } else { (is(last) || outside).then_some(first) };
     if let Some(next) = next {
         event.prevent_default();
         next.focus().unwrap_or_default();

@@ -232,9 +232,8 @@ pub(crate) fn Select<T>(
 where
     T: Clone + PartialEq + Send + Sync + 'static,
 {
-    let picked = move || {
-        options.with(|options| value.with(|value| options.iter().position(|choice| choice.value == *value)))
-    };
+    let picked =
+        move || options.with(|options| value.with(|value| options.iter().position(|choice| choice.value == *value)));
     let pick = move |place: &str| {
         let chosen = place
             .parse::<usize>()

@@ -31,7 +31,10 @@ fn node(key: Option<String>, value: Json, depth: usize, last: bool) -> AnyView {
         Json::Array(items) if !items.is_empty() => {
             ("[", "]", items.into_iter().map(|value| (None, value)).collect::<Vec<_>>())
         }
-        leaf => return view! { <div class="json-line">{label}{scalar(leaf)}<span class="json-mark">{comma}</span></div> }.into_any(),
+        leaf => {
+            return view! { <div class="json-line">{label}{scalar(leaf)}<span class="json-mark">{comma}</span></div> }
+                .into_any();
+        }
     };
     let count = entries.len();
     let is_open = RwSignal::new(depth == 0 || depth < OPEN_DEPTH && count <= OPEN_ENTRIES);

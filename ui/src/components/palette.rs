@@ -33,7 +33,8 @@ fn PaletteBody() -> impl IntoView {
             .filter(|action| action.listed && action.enabled.get())
             .filter_map(|action| words.with(|words| Some((rank(&action, words)?, Entry(action)))))
             .collect();
-        found.sort_by_key(|(rank, _)| *rank);
+        // What the page can do stands before what every page can do.
+        found.sort_by_key(|(rank, Entry(action))| (*rank, matches!(action.group, "Go" | "Window")));
         found.into_iter().map(|(_, entry)| entry).collect::<Vec<_>>()
     });
     let run = move |action: Action| {

@@ -83,7 +83,8 @@ impl Layout {
             (index, top - offsets.get(index).copied().unwrap_or_default())
         });
         self.measured.update(|measured| *measured = measured.wrapping_add(1));
-        let moved = self.offsets.with_untracked(|offsets| offsets.get(anchor.0).copied().unwrap_or_default()) + anchor.1;
+        let moved =
+            self.offsets.with_untracked(|offsets| offsets.get(anchor.0).copied().unwrap_or_default()) + anchor.1;
         if top > 0.0 && (moved - top).abs() > 0.5 {
             // The page must have its new height first.
             request_animation_frame(move || self.scroll_to(moved));
@@ -254,7 +255,9 @@ where
             .with_untracked(|places| places.get(&own).copied())
             .and_then(|place| rows.with_untracked(|rows| rows.get(place).cloned()))?;
         let item = Memo::new(move |before: Option<&T>| {
-            let now = places.with(|places| places.get(&own).copied()).and_then(|place| rows.with(|rows| rows.get(place).cloned()));
+            let now = places
+                .with(|places| places.get(&own).copied())
+                .and_then(|place| rows.with(|rows| rows.get(place).cloned()));
             // A row that is being taken away stays as it was.
             now.or_else(|| before.cloned()).unwrap_or_else(|| first.clone())
         });

@@ -21,9 +21,7 @@ pub(crate) fn SettingsPage() -> impl IntoView {
         let Some(info) = workspace.get() else { return view! { <Skeleton/> }.into_any() };
         let (tone, kept) = match info.vault {
             VaultMode::Keyring => (Tone::Good, "In this computer's keyring.".to_owned()),
-            VaultMode::SessionOnly { reason } => {
-                (Tone::Warn, format!("Only in memory, until the app ends. {reason}"))
-            }
+            VaultMode::SessionOnly { reason } => (Tone::Warn, format!("Only in memory, until the app ends: {reason}.")),
         };
         let path = StoredValue::new(info.path);
         view! {

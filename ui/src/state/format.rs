@@ -81,8 +81,8 @@ pub(crate) fn absolute(at_ms: i64) -> String {
     String::from(at(at_ms).to_locale_string("default", &wasm_bindgen::JsValue::UNDEFINED))
 }
 
-#[expect(clippy::cast_precision_loss, reason = "whole milliseconds of this era are exact in a double")]
 fn at(at_ms: i64) -> js_sys::Date {
+    // Whole milliseconds of this era are exact in a double.
     js_sys::Date::new(&(at_ms as f64).into())
 }
 

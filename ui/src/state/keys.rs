@@ -157,9 +157,8 @@ impl Keys {
         let depth = self.depth();
         let found = self.actions.with_untracked(|actions| {
             let usable = |action: &&Action| action.depth == depth && action.enabled.get_untracked();
-            let by_keys = |wanted: &str| {
-                actions.iter().rev().filter(usable).find(|action| action.keys == Some(wanted)).cloned()
-            };
+            let by_keys =
+                |wanted: &str| actions.iter().rev().filter(usable).find(|action| action.keys == Some(wanted)).cloned();
             let action = pair.as_deref().and_then(by_keys).or_else(|| by_keys(&pressed));
             let begins = action.is_none()
                 && actions.iter().filter(usable).any(|action| {
@@ -212,8 +211,9 @@ fn types_here(event: &KeyboardEvent) -> bool {
 }
 
 fn presses_here(event: &KeyboardEvent) -> bool {
-    target(event)
-        .is_some_and(|element| element.closest("button, a, summary, input, [role=tab], [role=menuitem]").is_ok_and(|it| it.is_some()))
+    target(event).is_some_and(|element| {
+        element.closest("button, a, summary, input, [role=tab], [role=menuitem]").is_ok_and(|it| it.is_some())
+    })
 }
 
 /// The parts of a key as they stand on the keyboard: `["Ctrl", "K"]`.
@@ -227,6 +227,9 @@ pub(crate) fn key_caps(keys: &str) -> Vec<String> {
             "Escape" => "Esc".to_owned(),
             "Slash" => "/".to_owned(),
             "Comma" => ",".to_owned(),
+            "BracketLeft" => "[".to_owned(),
+            "BracketRight" => "]".to_owned(),
+            "Delete" => "Del".to_owned(),
             "ArrowUp" => "↑".to_owned(),
             "ArrowDown" => "↓".to_owned(),
             _ => part.trim_start_matches("Key").trim_start_matches("Digit").to_owned(),

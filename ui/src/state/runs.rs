@@ -6,7 +6,7 @@ use gloo_timers::future::TimeoutFuture;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use tw_artifact::{RunState, TraceOrigin, TraceSummary};
-use tw_contract::{ApiError, BatchRequest, Empty, Event, IdRequest, RunOverview, TraceQuery};
+use tw_contract::{ApiError, BatchRequest, Empty, Event, EventBody, IdRequest, RunOverview, TraceQuery};
 
 use crate::backend::{Api, Connection, Tail, use_api, use_connection, use_events};
 use crate::state::strip::use_strip;
@@ -82,7 +82,23 @@ pub(super) fn provide() {
         api: StoredValue::new(use_api()),
     };
     provide_context(runs);
-    use_events().listen(Event::TRACES, move |_: &Tail| runs.load());
+    let events = use_events();
+    events.listen(Event::TRACES, move |_: &Tail| runs.load());
+    // A question of a server is told on the topic of its run only.
+    let ids = Memo::new(move |_| {
+        runs.active.with(|active| active.iter().map(|run| run.summary.id.clone()).collect::<Vec<_>>())
+    });
+    Effect::new(move || {
+        for id in ids.get() {
+            events.listen(Event::run_topic(&id), move |tail| {
+                if let Tail::Event(event) = tail
+                    && matches!(event.body, EventBody::Elicitation { .. } | EventBody::ElicitationClosed { .. })
+                {
+                    runs.load();
+                }
+            });
+        }
+    });
     let connection = use_connection();
     Effect::new(move || {
         if connection.with(|it| matches!(it, Connection::Connecting | Connection::Online)) {

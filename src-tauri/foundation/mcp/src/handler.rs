@@ -15,7 +15,7 @@ use rmcp::model::{
 use rmcp::service::{NotificationContext, RequestContext};
 use rmcp::{ClientHandler, RoleClient};
 use serde_json::{Value, json};
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tw_artifact::{Elicitation, ElicitationAnswer, Json, ServerPhase, ServerStatus};
 
@@ -32,8 +32,10 @@ pub(crate) struct Shared {
     pub(crate) roots: Vec<String>,
     /// Questions that a person has in front of them: time that no call has to answer for.
     pub(crate) questions: watch::Sender<usize>,
-    /// The server's list of tools is another one now.
-    pub(crate) tools_changed: Notify,
+    /// How often the server said that its list of tools is another one now.
+    pub(crate) tools_changed: watch::Sender<u64>,
+    /// How many of those times the list was asked for since.
+    pub(crate) tools_listed: watch::Sender<u64>,
     calls: Mutex<HashMap<ProgressToken, (String, mpsc::Sender<Progress>)>>,
     status: Mutex<ServerStatus>,
     /// Cancelled, and replaced, when the open questions have become pointless.
@@ -47,7 +49,8 @@ impl Shared {
             reporter,
             roots,
             questions: watch::Sender::new(0),
-            tools_changed: Notify::new(),
+            tools_changed: watch::Sender::new(0),
+            tools_listed: watch::Sender::new(0),
             calls: Mutex::default(),
             status: Mutex::default(),
             withdrawal: Mutex::default(),
@@ -218,6 +221,6 @@ impl ClientHandler for Handler {
     }
 
     async fn on_tool_list_changed(&self, _context: NotificationContext<RoleClient>) {
-        self.0.tools_changed.notify_one();
+        self.0.tools_changed.send_modify(|times| *times += 1);
     }
 }

@@ -27,6 +27,8 @@ use crate::{LaunchContext, McpError, ServerSecrets};
 const MAX_PAGES: usize = 100;
 /// Most tools of one server.
 const MAX_TOOLS: usize = 5000;
+/// How long a list that changed is waited for: a person who wants to stop waits with it.
+const SETTLE_PATIENCE: Duration = Duration::from_secs(1);
 /// How long one page of the list may take.
 const PAGE_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a goodbye over HTTP may take.
@@ -171,6 +173,18 @@ impl Session {
         let tools = list_tools(&self.inner.peer, &self.inner.config, &self.inner.shared).await?;
         self.inner.shared.change_status(|status| status.tools.clone_from(&tools));
         Ok(tools)
+    }
+
+    /// Waits until a list of tools that the server said to be another one is in [`Session::status`], or could not be
+    /// had, for a second at most.
+    pub async fn settle_tools(&self) {
+        let shared = &self.inner.shared;
+        let told = *shared.tools_changed.borrow();
+        let mut listed = shared.tools_listed.subscribe();
+        let settled = tokio::time::timeout(SETTLE_PATIENCE, listed.wait_for(|listed| *listed >= told)).await;
+        if settled.is_err() {
+            tracing::debug!(server = %shared.server_name, "the changed list of tools is not there yet");
+        }
     }
 
     /// Calls `tool`, which is the server's own name of it, with `arguments`, a JSON object (`null` counts as an empty
@@ -377,9 +391,13 @@ async fn list_tools(
 
 /// Fetches the list of tools again whenever the server says that it changed.
 async fn keep_tools(peer: Peer<RoleClient>, config: ServerConfig, shared: Arc<Shared>) {
-    loop {
-        shared.tools_changed.notified().await;
-        match list_tools(&peer, &config, &shared).await {
+    let mut changes = shared.tools_changed.subscribe();
+    let mut listed = 0;
+    // An error would mean that the sender is gone, which this holds itself.
+    while let Ok(told) = changes.wait_for(|told| *told > listed).await.map(|told| *told) {
+        let fresh = list_tools(&peer, &config, &shared).await;
+        listed = told;
+        match fresh {
             Ok(tools) => {
                 shared.change_status(|status| status.tools = tools);
                 shared.reporter.tell(ServerEventKind::ToolsChanged);
@@ -388,6 +406,7 @@ async fn keep_tools(peer: Peer<RoleClient>, config: ServerConfig, shared: Arc<Sh
                 shared.reporter.line(&format!("[tracewright] the changed list of tools was not read: {error}"));
             }
         }
+        shared.tools_listed.send_replace(listed);
     }
 }
 
@@ -398,7 +417,7 @@ async fn listen_for_changes(peer: Peer<RoleClient>, shared: Arc<Shared>) {
         Ok(mut changes) => {
             while let Ok(Some(change)) = changes.next().await {
                 if matches!(change, ServerNotification::ToolListChangedNotification(_)) {
-                    shared.tools_changed.notify_one();
+                    shared.tools_changed.send_modify(|times| *times += 1);
                 }
             }
         }

@@ -93,6 +93,7 @@ impl RunServers {
                 Err(error) => tracing::warn!(server = %launch.config.name, %error, "a server did not start again"),
             }
         }
+        join_all(self.sessions.iter().map(Session::settle_tools)).await;
         self.toolbox.replace_sessions(self.sessions.clone());
         let definitions = self.toolbox.definitions();
         let changed = definitions != self.definitions;

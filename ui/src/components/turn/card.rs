@@ -25,7 +25,9 @@ pub(crate) fn TurnCard(
 ) -> impl IntoView {
     let message = Memo::new(move |_| turn.with(|turn| Arc::clone(&turn.message)));
     let step = Memo::new(move |_| turn.with(|turn| turn.step.clone()));
-    let calls = Memo::new(move |_| turn.with(|turn| turn.calls.iter().map(|call| (call.id.clone(), call.index)).collect::<Vec<_>>()));
+    let calls = Memo::new(move |_| {
+        turn.with(|turn| turn.calls.iter().map(|call| (call.id.clone(), call.index)).collect::<Vec<_>>())
+    });
     let role = message.with_untracked(|message| message.message.role());
     let (icon, name) = role_face(role);
     let class = format!("turn turn-{role}");

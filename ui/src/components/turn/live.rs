@@ -88,9 +88,12 @@ impl LiveCallText {
 fn Elapsed(since_ms: i64) -> impl IntoView {
     let secs = move || (clock::now_ms() - since_ms).max(0) / 1_000;
     let now = RwSignal::new(secs());
-    if let Ok(ticking) = set_interval_with_handle(move || {
-        now.try_set(secs());
-    }, Duration::from_secs(1)) {
+    if let Ok(ticking) = set_interval_with_handle(
+        move || {
+            now.try_set(secs());
+        },
+        Duration::from_secs(1),
+    ) {
         on_cleanup(move || ticking.clear());
     }
     view! { <span title="Since the request was sent">{move || format!("{} s", now.get())}</span> }
@@ -102,9 +105,8 @@ pub(crate) fn LiveTurnCard(
     /// The answer.
     live: LiveTurn,
 ) -> impl IntoView {
-    let nothing = Memo::new(move |_| {
-        live.reasoning.is_empty() && live.content.is_empty() && live.calls.with(Vec::is_empty)
-    });
+    let nothing =
+        Memo::new(move |_| live.reasoning.is_empty() && live.content.is_empty() && live.calls.with(Vec::is_empty));
     view! {
         <article class="turn turn-assistant is-live" data-testid="turn-card" data-role="assistant" data-live="true">
             <CardHead icon=IconName::Model role="Answer" step=live.step live=true>

@@ -71,7 +71,10 @@ fn first_part(text: &str) -> usize {
 #[component]
 pub(super) fn OutputParts(output: OutputView) -> impl IntoView {
     let shortened = output.shortened.then(|| {
-        let text = format!("The page shows a part of {}; export the trace or use the workspace's files for all of it.", format::counted(output.total_chars, "character"));
+        let text = format!(
+            "The page shows a part of {}; export the trace or use the workspace's files for all of it.",
+            format::counted(output.total_chars, "character")
+        );
         view! { <p class="call-none">{text}</p> }
     });
     let parts = output

@@ -40,11 +40,8 @@ pub(super) fn ResultView(message: Arc<SavedMessage>, record: Option<CallRecord>)
     let has_output = record.as_ref().is_some_and(|record| record.has_output) && cut.is_some();
     let wanted = call_id.clone();
     let load = move |()| {
-        let request = OutputRequest {
-            trace_id: page.trace_id.get_value(),
-            call_id: wanted.clone(),
-            max_chars: MAX_CHARS,
-        };
+        let request =
+            OutputRequest { trace_id: page.trace_id.get_value(), call_id: wanted.clone(), max_chars: MAX_CHARS };
         busy.set(true);
         let api = api.get_value();
         spawn_local(async move {

@@ -311,12 +311,11 @@ fn RunningCall(record: CallRecord, model: RunModel) -> impl IntoView {
     };
     view! {
         <div class="running-call" role="status" data-testid="running-call">
-            {move || match bar() {
-                Some((done, total)) => {
-                    view! { <progress max=total.to_string() prop:value=done aria-label="How far the call is"></progress> }.into_any()
-                }
-                None => view! { <progress aria-label="The call runs"></progress> }.into_any(),
-            }}
+            <progress
+                aria-label="How far the call is"
+                max=move || bar().map(|(_, total)| total.to_string())
+                value=move || bar().map(|(done, _)| done.to_string())
+            ></progress>
             <span dir="auto">{move || words().unwrap_or_else(|| "The server works on it".to_owned())}</span>
             <span class="elapsed">{elapsed}</span>
         </div>

@@ -69,6 +69,7 @@ pub(crate) fn RunPane(
                 None => keys.len().saturating_sub(1),
             };
             selected.set(keys.get(next).copied());
+            tail.follows.set(next + 1 >= keys.len());
         });
         request_animation_frame(show_selected);
     };
@@ -93,7 +94,16 @@ pub(crate) fn RunPane(
     view! {
         <section class="run" data-testid="run-view" data-state=move || model.state.get().as_str() aria-label="Run">
             <RunHead model going/>
-            <div class="run-scroll" node_ref=tail.pane tabindex="-1" on:scroll=move |_| tail.scrolled()>
+            <div
+                class="run-scroll"
+                node_ref=tail.pane
+                tabindex="-1"
+                on:scroll=move |_| tail.scrolled()
+                on:wheel=move |_| tail.touched()
+                on:touchmove=move |_| tail.touched()
+                on:pointerdown=move |_| tail.touched()
+                on:keydown=move |_| tail.touched()
+            >
                 <div class="run-turns" node_ref=tail.content>
                     {move || model.problem.get().map(|error| view! { <ErrorBox error on_retry=move |()| model.load()/> })}
                     <Show when=move || !model.loaded.get() && model.problem.with(Option::is_none)>

@@ -106,7 +106,7 @@ fn QueueHead(
                     }}
                 </span>
             </button>
-            <progress max=move || total().to_string() prop:value=move || f64::from(done()) aria-label="Runs of this queue that are done"></progress>
+            <progress max=move || total().to_string() value=move || done().to_string() aria-label="Runs of this queue that are done"></progress>
             <Show when=move || goes_on.get()>
                 <Button label="Stop all" kind=ButtonKind::Quiet icon=IconName::Stop on_click=stop testid="stop-queue"/>
             </Show>

@@ -9,6 +9,9 @@ use web_sys::ResizeObserver;
 /// Nearer to the end than this counts as being there, in pixels.
 const NEAR_PX: i32 = 32;
 
+/// A scroll so soon after the person did something is the person's.
+const TOUCH_MS: f64 = 1_500.0;
+
 /// A scrolled pane and its growing content. Copied freely.
 #[derive(Clone, Copy)]
 pub(crate) struct Tail {
@@ -18,15 +21,25 @@ pub(crate) struct Tail {
     pub(crate) content: NodeRef<html::Div>,
     /// Whether the end is kept in view.
     pub(crate) follows: RwSignal<bool>,
+    /// Where the pane was scrolled to when that was last looked at, in pixels.
+    last_top: StoredValue<i32>,
+    /// When the person last did something in the pane, in milliseconds.
+    touched_ms: StoredValue<f64>,
 }
 
 impl Tail {
     /// A pane that keeps its end in view from the beginning.
     pub(crate) fn new() -> Self {
-        let tail = Self { pane: NodeRef::new(), content: NodeRef::new(), follows: RwSignal::new(true) };
+        let tail = Self {
+            pane: NodeRef::new(),
+            content: NodeRef::new(),
+            follows: RwSignal::new(true),
+            last_top: StoredValue::new(0),
+            touched_ms: StoredValue::new(0.0),
+        };
         let watcher = StoredValue::new_local(None::<(ResizeObserver, Closure<dyn FnMut()>)>);
         Effect::new(move || {
-            let Some(content) = tail.content.get() else { return };
+            let Some((content, pane)) = tail.content.get().zip(tail.pane.get()) else { return };
             let grown = Closure::<dyn FnMut()>::new(move || {
                 if tail.follows.try_get_untracked() == Some(true) {
                     tail.to_end();
@@ -34,6 +47,8 @@ impl Tail {
             });
             if let Ok(observer) = ResizeObserver::new(grown.as_ref().unchecked_ref()) {
                 observer.observe(&content);
+                // What appears below the pane makes it smaller.
+                observer.observe(&pane);
                 watcher.set_value(Some((observer, grown)));
             }
         });
@@ -47,13 +62,24 @@ impl Tail {
         tail
     }
 
+    /// The person turned the wheel, pressed a key or the pointer in the pane.
+    pub(crate) fn touched(self) {
+        self.touched_ms.set_value(js_sys::Date::now());
+    }
+
     /// The pane was scrolled: by the person, or by the content.
     pub(crate) fn scrolled(self) {
         if let Some(pane) = self.pane.get_untracked() {
-            let left = pane.scroll_height() - pane.client_height() - pane.scroll_top();
-            let is_near = left <= NEAR_PX;
-            if self.follows.get_untracked() != is_near {
-                self.follows.set(is_near);
+            let top = pane.scroll_top();
+            let is_near = pane.scroll_height() - pane.client_height() - top <= NEAR_PX;
+            // Content may have grown, and the pane with it, between a scroll to the end and the event that tells of it:
+            // only a person leaves the end, by going up.
+            let by_person = js_sys::Date::now() - self.touched_ms.get_value() < TOUCH_MS;
+            let went_up = by_person && top < self.last_top.get_value();
+            self.last_top.set_value(top);
+            let follows = is_near || self.follows.get_untracked() && !went_up;
+            if self.follows.get_untracked() != follows {
+                self.follows.set(follows);
             }
         }
     }

@@ -71,7 +71,11 @@ impl TraceActions {
                 Ok(report) => {
                     let what = match report.files.as_slice() {
                         [file] => format!("{file} is written into {}.", report.folder),
-                        files => format!("{} are written into {}.", format::counted(files.len() as u64, "trace"), report.folder),
+                        files => format!(
+                            "{} are written into {}.",
+                            format::counted(files.len() as u64, "trace"),
+                            report.folder
+                        ),
                     };
                     let folder = StoredValue::new(report.folder);
                     let copy = Callback::new(move |()| {
@@ -126,8 +130,11 @@ impl TraceActions {
                     None => refused.push(ImportRefusal { name, reason: "The file cannot be read.".to_owned() }),
                 }
             }
-            let answer =
-                if read.is_empty() { Ok(tw_contract::ImportReport::default()) } else { api.trace_import(ImportRequest { files: read }).await };
+            let answer = if read.is_empty() {
+                Ok(tw_contract::ImportReport::default())
+            } else {
+                api.trace_import(ImportRequest { files: read }).await
+            };
             self.importing.try_set(false);
             match answer {
                 Ok(report) => {

@@ -129,7 +129,10 @@ impl Browser {
     /// Fetches the next traces, if there are more.
     pub(super) fn more(self) {
         let have = u32::try_from(self.traces.with_untracked(Vec::len)).unwrap_or(u32::MAX);
-        if !self.busy.get_untracked() && have < self.total.get_untracked() && self.problem.with_untracked(Option::is_none) {
+        if !self.busy.get_untracked()
+            && have < self.total.get_untracked()
+            && self.problem.with_untracked(Option::is_none)
+        {
             self.fetch(have, PAGE);
         }
     }

@@ -9,8 +9,8 @@ use super::STATES;
 use super::actions::use_trace_actions;
 use super::browser::Browser;
 use crate::components::{
-    Button, ButtonKind, Choice, Empty, ErrorBox, Icon, IconName, ListHandle, RelativeTime, Select, Skeleton, StateBadge,
-    Tokens, VirtualList,
+    Button, ButtonKind, Choice, Empty, ErrorBox, Icon, IconName, ListHandle, RelativeTime, Select, Skeleton,
+    StateBadge, Tokens, VirtualList,
 };
 use crate::state::format;
 
@@ -48,7 +48,8 @@ pub(super) fn TraceList(
             return view! { <Skeleton lines=9/> }.into_any();
         }
         if let Some(error) = browser.problem.get() {
-            return view! { <div class="page-error"><ErrorBox error on_retry=move |()| browser.again()/></div> }.into_any();
+            return view! { <div class="page-error"><ErrorBox error on_retry=move |()| browser.again()/></div> }
+                .into_any();
         }
         if nothing.get() {
             return if browser.is_narrowed() {
@@ -158,8 +159,8 @@ fn Filters(browser: Browser) -> impl IntoView {
         choices
     };
     let orders = vec![
-        Choice::new(TraceOrder::Newest, "Newest first"),
-        Choice::new(TraceOrder::Oldest, "Oldest first"),
+        Choice::new(TraceOrder::Newest, "Newest"),
+        Choice::new(TraceOrder::Oldest, "Oldest"),
         Choice::new(TraceOrder::Steps, "Most steps"),
         Choice::new(TraceOrder::Tokens, "Most tokens"),
     ];

@@ -119,7 +119,7 @@ fn Questions(open: Memo<Option<String>>) -> impl IntoView {
         <Confirm
             open=asks
             title=Signal::derive(title)
-            text="Its messages, outputs and images are removed from the workspace. Nothing brings them back; export first what may be needed again."
+            text="Messages, outputs and images are removed from the workspace. Nothing brings them back; export first what may be needed again."
             action="Delete"
             on_confirm=move |()| actions.delete(open.get_untracked())
         />
@@ -200,8 +200,15 @@ fn offer_actions(
         }
     };
     let offer = |action: Action| use_action(action);
-    offer(Action::new("traces-next", "Traces", "Next trace", move || drop(step(1))).keys("KeyJ").when(listing).unlisted());
-    offer(Action::new("traces-previous", "Traces", "Previous trace", move || drop(step(-1))).keys("KeyK").when(listing).unlisted());
+    offer(
+        Action::new("traces-next", "Traces", "Next trace", move || drop(step(1))).keys("KeyJ").when(listing).unlisted(),
+    );
+    offer(
+        Action::new("traces-previous", "Traces", "Previous trace", move || drop(step(-1)))
+            .keys("KeyK")
+            .when(listing)
+            .unlisted(),
+    );
     offer(
         Action::new("traces-open", "Traces", "Open the trace", move || {
             if let Some(id) = here() {
@@ -212,9 +219,21 @@ fn offer_actions(
         .when(listing)
         .unlisted(),
     );
-    offer(Action::new("traces-read-next", "Traces", "Read the next trace", move || open_next(1)).keys("BracketRight").when(reading));
-    offer(Action::new("traces-read-previous", "Traces", "Read the previous trace", move || open_next(-1)).keys("BracketLeft").when(reading));
-    offer(Action::new("traces-close", "Traces", "Close the reader", move || actions.open("")).keys("Escape").when(reading));
+    offer(
+        Action::new("traces-read-next", "Traces", "Read the next trace", move || open_next(1))
+            .keys("BracketRight")
+            .when(reading),
+    );
+    offer(
+        Action::new("traces-read-previous", "Traces", "Read the previous trace", move || open_next(-1))
+            .keys("BracketLeft")
+            .when(reading),
+    );
+    offer(
+        Action::new("traces-close", "Traces", "Close the reader", move || actions.open(""))
+            .keys("Escape")
+            .when(reading),
+    );
     offer(
         Action::new("traces-pick", "Traces", "Pick the trace for export or deletion", move || {
             if let Some(id) = here() {
@@ -245,5 +264,9 @@ fn offer_actions(
     }));
     let any = Signal::derive(move || reading.get() || browser.traces.with(|traces| !traces.is_empty()));
     offer(Action::new("traces-export", "Traces", "Export", move || actions.export(targets())).keys("KeyE").when(any));
-    offer(Action::new("traces-delete", "Traces", "Delete", move || actions.to_delete.set(targets())).keys("Delete").when(any));
+    offer(
+        Action::new("traces-delete", "Traces", "Delete", move || actions.to_delete.set(targets()))
+            .keys("Delete")
+            .when(any),
+    );
 }

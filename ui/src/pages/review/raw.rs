@@ -19,7 +19,9 @@ type Line = (usize, Arc<str>);
 pub(super) fn RawJson(trace: Signal<Arc<Trace>>) -> impl IntoView {
     let api = StoredValue::new(use_api());
     let file = RwSignal::new(None::<Result<Arc<ImportFile>, ApiError>>);
-    let version = Memo::new(move |_| trace.with(|trace| (trace.summary.id.clone(), trace.messages.len(), trace.summary.updated_at_ms)));
+    let version = Memo::new(move |_| {
+        trace.with(|trace| (trace.summary.id.clone(), trace.messages.len(), trace.summary.updated_at_ms))
+    });
     let fetch = Callback::new(move |()| {
         let request = IdRequest { id: version.get_untracked().0 };
         let api = api.get_value();
@@ -34,14 +36,20 @@ pub(super) fn RawJson(trace: Signal<Arc<Trace>>) -> impl IntoView {
     });
     let lines = Memo::new(move |_| {
         file.with(|file| match file {
-            Some(Ok(file)) => file.text.lines().enumerate().map(|(number, line)| (number + 1, Arc::from(line))).collect::<Vec<Line>>(),
+            Some(Ok(file)) => {
+                file.text.lines().enumerate().map(|(number, line)| (number + 1, Arc::from(line))).collect::<Vec<Line>>()
+            }
             _ => Vec::new(),
         })
     });
     let text = Callback::new(move |()| {
-        file.with_untracked(|file| file.as_ref().and_then(|it| it.as_ref().ok()).map(|file| file.text.clone()).unwrap_or_default())
+        file.with_untracked(|file| {
+            file.as_ref().and_then(|it| it.as_ref().ok()).map(|file| file.text.clone()).unwrap_or_default()
+        })
     });
-    let came = Memo::new(move |_| file.with(|file| file.as_ref().map(|it| it.as_ref().map(|file| file.name.clone()).map_err(Clone::clone))));
+    let came = Memo::new(move |_| {
+        file.with(|file| file.as_ref().map(|it| it.as_ref().map(|file| file.name.clone()).map_err(Clone::clone)))
+    });
     move || match came.get() {
         None => view! { <Skeleton lines=10/> }.into_any(),
         Some(Err(error)) => view! { <div class="page-error"><ErrorBox error on_retry=fetch/></div> }.into_any(),
@@ -89,7 +97,9 @@ fn lex(line: &str) -> Vec<(&'static str, &str)> {
                 let is_key = rest.get(length..).is_some_and(|after| after.trim_start().starts_with(':'));
                 (if is_key { "json-key" } else { "json-string" }, length)
             }
-            '-' | '0'..='9' => ("json-number", run(rest, |c| c.is_ascii_alphanumeric() || matches!(c, '-' | '+' | '.'))),
+            '-' | '0'..='9' => {
+                ("json-number", run(rest, |c| c.is_ascii_alphanumeric() || matches!(c, '-' | '+' | '.')))
+            }
             'a'..='z' => ("json-word", run(rest, |c| c.is_ascii_lowercase())),
             _ => ("json-mark", run(rest, |c| !c.is_ascii_alphanumeric() && !matches!(c, '"' | '-'))),
         };

@@ -66,7 +66,10 @@ pub(super) fn Reader(
     });
     fetch.run(());
     follow_changes(id, fetch);
-    use_action(Action::new("reasoning-all", "Reader", "Open or fold all reasoning", move || page.folds.toggle_all()).keys("KeyO"));
+    use_action(
+        Action::new("reasoning-all", "Reader", "Open or fold all reasoning", move || page.folds.toggle_all())
+            .keys("KeyO"),
+    );
     let known = Memo::new(move |_| trace.with(|trace| trace.as_ref()?.as_ref().ok().cloned()));
     view! {
         <section class="reader" aria-label="Trace" data-testid="trace-reader">
@@ -123,7 +126,11 @@ fn follow_changes(id: StoredValue<String>, fetch: Callback<()>) {
     };
     use_events().listen(Event::TRACES, move |tail| match tail {
         Tail::Event(event) => match &event.body {
-            EventBody::TraceChanged { trace_id } | EventBody::RunState { trace_id, .. } if *trace_id == *id.read_value() => soon(),
+            EventBody::TraceChanged { trace_id } | EventBody::RunState { trace_id, .. }
+                if *trace_id == *id.read_value() =>
+            {
+                soon()
+            }
             _ => {}
         },
         Tail::Gap => soon(),
@@ -132,7 +139,10 @@ fn follow_changes(id: StoredValue<String>, fetch: Callback<()>) {
         Tail::Event(event) => {
             if matches!(
                 event.body,
-                EventBody::MessageSaved { .. } | EventBody::MessageAmended { .. } | EventBody::CallChanged { .. } | EventBody::ToolsReady { .. }
+                EventBody::MessageSaved { .. }
+                    | EventBody::MessageAmended { .. }
+                    | EventBody::CallChanged { .. }
+                    | EventBody::ToolsReady { .. }
             ) {
                 soon();
             }
@@ -208,17 +218,22 @@ fn Head(trace: Signal<Arc<Trace>>) -> impl IntoView {
             });
         })
         .icon(IconName::Copy),
-        MenuItem::new("Delete", move || actions.to_delete.set(vec![id.get_value()])).icon(IconName::Trash).danger().testid("delete-trace"),
+        MenuItem::new("Delete", move || actions.to_delete.set(vec![id.get_value()]))
+            .icon(IconName::Trash)
+            .danger()
+            .testid("delete-trace"),
     ];
     let facts = move || {
         let trace = trace.get();
         let summary = &trace.summary;
         let worked: u64 = trace.steps.iter().map(|step| step.duration_ms).sum::<u64>()
             + trace.calls.iter().filter_map(|call| call.duration_ms).sum::<u64>();
-        let endpoint = trace.settings.as_ref().map(|settings| (settings.endpoint_name.clone(), settings.base_url.clone()));
-        let servers = trace.settings.as_ref().map(|settings| {
-            settings.servers.iter().map(|server| server.name.clone()).collect::<Vec<_>>().join(", ")
-        });
+        let endpoint =
+            trace.settings.as_ref().map(|settings| (settings.endpoint_name.clone(), settings.base_url.clone()));
+        let servers = trace
+            .settings
+            .as_ref()
+            .map(|settings| settings.servers.iter().map(|server| server.name.clone()).collect::<Vec<_>>().join(", "));
         let sample = trace.settings.as_ref().map(|settings| settings.sample).filter(|(_, of)| *of > 1);
         view! {
             <span dir="auto" title="Model">{summary.model.clone()}</span>

@@ -64,7 +64,11 @@ fn facts_of(settings: &RunSettings) -> Vec<(&'static str, String)> {
     };
     let limits = match spec.limits.max_secs {
         None => format::counted(spec.limits.max_steps, "step"),
-        Some(secs) => format!("{}, {}", format::counted(spec.limits.max_steps, "step"), format::duration(secs.saturating_mul(1_000))),
+        Some(secs) => format!(
+            "{}, {}",
+            format::counted(spec.limits.max_steps, "step"),
+            format::duration(secs.saturating_mul(1_000))
+        ),
     };
     vec![
         ("Endpoint", format!("{} ({})", settings.endpoint_name, settings.base_url)),
@@ -76,7 +80,14 @@ fn facts_of(settings: &RunSettings) -> Vec<(&'static str, String)> {
         ("Output budget", budget),
         ("Steering prompt", spec.steering_prompt.clone()),
         ("Queue", settings.batch_id.clone().unwrap_or_default()),
-        ("Sample", if settings.sample.1 > 1 { format!("{} of {}", settings.sample.0, settings.sample.1) } else { String::new() }),
+        (
+            "Sample",
+            if settings.sample.1 > 1 {
+                format!("{} of {}", settings.sample.0, settings.sample.1)
+            } else {
+                String::new()
+            },
+        ),
     ]
 }
 

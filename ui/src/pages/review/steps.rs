@@ -61,7 +61,10 @@ fn StepRow(step: StepRecord) -> impl IntoView {
         let ms = step.duration_ms.checked_sub(step.first_token_ms?)?;
         (ms > 0 && usage.completion_tokens > 1).then(|| u64::from(usage.completion_tokens) * 1_000 / ms)
     });
-    let finish = step.finish_reason.clone().unwrap_or_else(|| if step.partial.is_some() { "broke off".to_owned() } else { "–".to_owned() });
+    let finish = step
+        .finish_reason
+        .clone()
+        .unwrap_or_else(|| if step.partial.is_some() { "broke off".to_owned() } else { "–".to_owned() });
     let source = match step.source {
         AnswerSource::Server => "by the server",
         AnswerSource::Hermes => "Hermes text",
