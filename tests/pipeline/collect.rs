@@ -63,7 +63,10 @@ async fn steering_guides_the_run_and_stays_out_of_the_trace() {
     assert!(!file.text.contains("Be warm."), "{}", file.text);
     assert_eq!(trace.settings.unwrap().spec.steering_prompt, "Be warm.");
     let parsed = TraceFile::parse(&file.text).unwrap();
-    assert_eq!(parsed.fields().keys().map(String::as_str).collect::<Vec<_>>(), ["timestamp", "model", "messages", "tools"]);
+    assert_eq!(
+        parsed.fields().keys().map(String::as_str).collect::<Vec<_>>(),
+        ["timestamp", "model", "messages", "tools"]
+    );
 }
 
 #[tokio::test]
@@ -114,12 +117,10 @@ async fn malformed_arguments_and_unknown_tools_go_back_to_the_model_as_errors() 
 async fn a_result_over_its_budget_is_cut_and_the_whole_stays() {
     let desk = Desk::open().await;
     let server = desk.add_fake_server("fake", &Behaviour::default()).await;
-    let endpoint = ScriptedEndpoint::start([
-        answer().call("c1", "big", &json!({"bytes": 200_000})),
-        answer().content("Read it"),
-    ])
-    .await
-    .unwrap();
+    let endpoint =
+        ScriptedEndpoint::start([answer().call("c1", "big", &json!({"bytes": 200_000})), answer().content("Read it")])
+            .await
+            .unwrap();
     let mut spec = desk.spec(&endpoint, &[&server], "Read much").await;
     spec.budgets.per_tool.insert("big".to_owned(), Budget { tokens: 200, keep: BudgetKeep::HeadTail });
     let trace = desk.run(spec).await;
@@ -166,7 +167,8 @@ async fn a_follow_up_goes_on_with_the_same_conversation_and_server() {
     let before = trace.tools.len();
     let id = trace.summary.id;
     desk.go_on(&id, Some("And now?")).await;
-    let trace = desk.until(&id, |view| view.trace.messages.len() == 6 && view.trace.summary.state.is_final()).await.trace;
+    let trace =
+        desk.until(&id, |view| view.trace.messages.len() == 6 && view.trace.summary.state.is_final()).await.trace;
     assert_eq!(roles(&trace), ["user", "assistant", "tool", "assistant", "user", "assistant"]);
     assert!(trace.tools.iter().any(|tool| tool.name() == "more_0"), "the server that added it is still there");
     assert!(trace.tools.len() >= before);

@@ -43,7 +43,10 @@ pub fn shopper(url: &str) -> impl Fn(&Recorded) -> Script + Send + Sync + use<> 
     move |request| {
         let seen = last_result(request);
         if seen.is_empty() {
-            return answer().reasoning("\nFirst the shop.\n").call("c1", "browser_navigate", &json!({"url": url})).into();
+            return answer()
+                .reasoning("\nFirst the shop.\n")
+                .call("c1", "browser_navigate", &json!({"url": url}))
+                .into();
         }
         if let Some(price) = seen.lines().find(|line| line.contains("costs")) {
             return answer().reasoning("\nThere it is.\n").content(&format!("I read: {}", price.trim())).into();
@@ -78,7 +81,9 @@ async fn an_agent_opens_a_page_clicks_and_reads_in_a_real_browser() {
     // From 0.0.70 on the page's snapshot is a file that the result links to: it is what the model saw.
     let request = OutputRequest { trace_id: trace.summary.id.clone(), call_id: "c1".to_owned(), max_chars: 0 };
     let whole = desk.api().trace_output(request).await.unwrap();
-    assert!(whole.parts.iter().any(|part| matches!(part, OutputPart::LinkedFile { text, .. } if text.contains("ref="))));
+    assert!(
+        whole.parts.iter().any(|part| matches!(part, OutputPart::LinkedFile { text, .. } if text.contains("ref=")))
+    );
     let file = desk.api().trace_text(IdRequest { id: trace.summary.id }).await.unwrap();
     let exported: Value = serde_json::from_str(&file.text).unwrap();
     assert_eq!(exported["messages"].as_array().map(Vec::len), Some(6));

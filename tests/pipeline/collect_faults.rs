@@ -54,7 +54,8 @@ async fn an_endpoint_that_asks_to_wait_is_asked_again_and_that_is_kept() {
 async fn a_server_that_does_not_start_ends_the_run_before_anything_is_asked() {
     let desk = Desk::open().await;
     let missing = desk.add_server("gone", "/no/such/program", Vec::new(), &[]).await;
-    let crashing = desk.add_fake_server("crashing", &Behaviour { crash_at_start: Some(3), ..Behaviour::default() }).await;
+    let crashing =
+        desk.add_fake_server("crashing", &Behaviour { crash_at_start: Some(3), ..Behaviour::default() }).await;
     for (server, words) in [(missing, "\"gone\""), (crashing, "\"crashing\"")] {
         let endpoint = ScriptedEndpoint::start([answer().content("never")]).await.unwrap();
         let trace = desk.run(desk.spec(&endpoint, &[&server], "Try").await).await;

@@ -96,9 +96,9 @@ async fn after_kill_9_no_browser_and_no_server_is_left() {
     let mark = dir.path().display().to_string();
     let grandchild = dir.path().join("grandchild.pid");
     let deaf = Behaviour { ignore_eof: true, grandchild: Some(grandchild), ..Behaviour::default() };
-    let endpoint = ScriptedEndpoint::start([
-        answer().call("c1", "browser_navigate", &json!({"url": "about:blank"})).call("c2", "hang", &json!({})),
-    ])
+    let endpoint = ScriptedEndpoint::start([answer()
+        .call("c1", "browser_navigate", &json!({"url": "about:blank"}))
+        .call("c2", "hang", &json!({}))])
     .await
     .unwrap();
     let servers = json!({

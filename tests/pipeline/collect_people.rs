@@ -1,9 +1,7 @@
 //! A person steers a run: approves, corrects, rejects, answers, stops.
 
 use serde_json::json;
-use tw_artifact::{
-    ApprovalPolicy, Approver, CallPhase, ElicitationAnswer, Json, PolicyMode, RunState, Verdict,
-};
+use tw_artifact::{ApprovalPolicy, Approver, CallPhase, ElicitationAnswer, Json, PolicyMode, RunState, Verdict};
 use tw_contract::{CallDecision, DecideRequest, ElicitationReply, IdRequest, Remember, RunView};
 use tw_support::endpoint::{ScriptedEndpoint, answer};
 use tw_support::mcp::Behaviour;
@@ -33,10 +31,11 @@ fn waits_for(call_id: &'static str) -> impl Fn(&RunView) -> bool {
 async fn a_person_approves_corrects_and_rejects_calls() {
     let desk = Desk::open().await;
     let endpoint = ScriptedEndpoint::start([
-        answer()
-            .call("c1", "echo", &json!({"text": "as it is"}))
-            .call("c2", "echo", &json!({"text": "wrong"}))
-            .call("c3", "echo", &json!({"text": "never"})),
+        answer().call("c1", "echo", &json!({"text": "as it is"})).call("c2", "echo", &json!({"text": "wrong"})).call(
+            "c3",
+            "echo",
+            &json!({"text": "never"}),
+        ),
         answer().content("Done"),
     ])
     .await
@@ -68,10 +67,15 @@ async fn a_person_approves_corrects_and_rejects_calls() {
 async fn a_tool_that_is_allowed_from_now_on_is_not_asked_about_again() {
     let desk = Desk::open().await;
     let turn = |id: &str| answer().call(id, "echo", &json!({"text": id}));
-    let endpoint =
-        ScriptedEndpoint::start([turn("c1"), turn("c2"), answer().content("Done"), turn("c3"), answer().content("Again")])
-            .await
-            .unwrap();
+    let endpoint = ScriptedEndpoint::start([
+        turn("c1"),
+        turn("c2"),
+        answer().content("Done"),
+        turn("c3"),
+        answer().content("Again"),
+    ])
+    .await
+    .unwrap();
     let id = asking(&desk, &endpoint).await;
     desk.until(&id, waits_for("c1")).await;
     decide(&desk, &id, "c1", CallDecision::Approve { remember: Remember::Tool }).await;
@@ -147,8 +151,9 @@ async fn stop_in_the_middle_of_an_answer_keeps_what_had_come() {
 async fn a_servers_question_reaches_the_person_and_the_answer_the_server() {
     let desk = Desk::open().await;
     let server = desk.add_fake_server("fake", &Behaviour::default()).await;
-    let endpoint =
-        ScriptedEndpoint::start([answer().call("c1", "ask_form", &json!({})), answer().content("Thanks")]).await.unwrap();
+    let endpoint = ScriptedEndpoint::start([answer().call("c1", "ask_form", &json!({})), answer().content("Thanks")])
+        .await
+        .unwrap();
     let id = desk.start(desk.spec(&endpoint, &[&server], "Ask me").await).await;
     let view = desk.until(&id, |view| !view.elicitations.is_empty()).await;
     let question = &view.elicitations[0];

@@ -5,7 +5,7 @@ pub mod collect_browser;
 mod collect_faults;
 mod collect_kill;
 mod collect_people;
-mod vllm;
 mod mcp_client;
 mod mcp_servers;
 mod openai_client;
+mod vllm;

@@ -74,11 +74,8 @@ async fn a_real_vllm_is_examined_and_answers() {
     drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
     let vllm = Vllm::start(&python, &model, free_port().unwrap()).await;
     let desk = Desk::open().await;
-    let endpoint = EndpointConfig {
-        base_url: vllm.base_url.clone(),
-        model: "tested".to_owned(),
-        ..EndpointConfig::default()
-    };
+    let endpoint =
+        EndpointConfig { base_url: vllm.base_url.clone(), model: "tested".to_owned(), ..EndpointConfig::default() };
     let report = desk.api().endpoint_doctor(EndpointProbe { endpoint, key: KeyChange::Clear }).await.unwrap();
     let status = |name: &str| report.checks.iter().find(|check| check.name == name).map(|check| check.status);
     println!("{report:#?}");

@@ -4,6 +4,7 @@
 //! same host. Never: a call to the host from anywhere but `backend`, text of a trace taken for markup, or a secret kept.
 
 #![expect(unreachable_pub, reason = "the component macro makes the functions inside its own public")]
+#![expect(clippy::needless_pass_by_value, reason = "a component owns what it is given")]
 
 mod app;
 mod backend;

@@ -68,7 +68,12 @@ pub(crate) fn build(house: &House, profile: Profile) -> Result<()> {
 fn forget_what_another_compiler_built(house: &House, compiler: &Compiler) -> Result<()> {
     let target = house.ui_target();
     let mark = target.join("compiler");
-    if target.is_dir() && !fs::read_to_string(&mark).is_ok_and(|had| had == compiler.key) {
+    // Not written again where it is right: a build that runs at the same time would find it half written, and take
+    // everything for another compiler's.
+    if fs::read_to_string(&mark).is_ok_and(|had| had == compiler.key) {
+        return Ok(());
+    }
+    if target.is_dir() {
         remove(&target)?;
     }
     fs::create_dir_all(&target)?;

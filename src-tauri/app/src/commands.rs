@@ -4,9 +4,9 @@ use tw_artifact::{DoctorReport, EndpointConfig, ModelInfo, ServeLine, Trace};
 use tw_contract::{
     ApiError, BatchRequest, Commands, ContinueRequest, DecideRequest, ElicitationReply, Empty, EndpointProbe,
     EndpointSave, ExportReport, IdRequest, ImportFile, ImportKnown, ImportReport, ImportRequest, KnownConfig, Media,
-    MediaRequest, ModelRequest, OutputRequest, OutputView, ParsedServers, RunOverview, RunRequest, RunStarted,
-    RunView, ServerDraft, ServerEntry, SetSetting, SettingRequest, SettingValue, TextRequest, ToolSwitch, TraceIds,
-    TracePage, TraceQuery, VaultMode, WorkspaceInfo,
+    MediaRequest, ModelRequest, OutputRequest, OutputView, ParsedServers, RunOverview, RunRequest, RunStarted, RunView,
+    ServerDraft, ServerEntry, SetSetting, SettingRequest, SettingValue, TextRequest, ToolSwitch, TraceIds, TracePage,
+    TraceQuery, VaultMode, WorkspaceInfo,
 };
 
 use crate::App;

@@ -45,9 +45,9 @@ impl App {
 
     pub(crate) async fn endpoint(&self, id: &str) -> Result<EndpointConfig, ApiError> {
         let all = self.store.list_endpoints().await.api()?;
-        all.into_iter().find(|endpoint| endpoint.id == id).ok_or_else(|| {
-            ApiError::not_found("endpoint").with_hint("Pick another one, or add it again.")
-        })
+        all.into_iter()
+            .find(|endpoint| endpoint.id == id)
+            .ok_or_else(|| ApiError::not_found("endpoint").with_hint("Pick another one, or add it again."))
     }
 
     pub(crate) async fn probe_models(&self, request: EndpointProbe) -> Result<Vec<ModelInfo>, ApiError> {
@@ -60,7 +60,11 @@ impl App {
     }
 
     /// A client of an endpoint, with the key of the form or of the vault.
-    pub(crate) async fn client_of(&self, endpoint: &EndpointConfig, key: KeyChange) -> Result<EndpointClient, ApiError> {
+    pub(crate) async fn client_of(
+        &self,
+        endpoint: &EndpointConfig,
+        key: KeyChange,
+    ) -> Result<EndpointClient, ApiError> {
         let key = match key {
             KeyChange::Set(key) => Some(Secret::new(key.trim())),
             KeyChange::Clear => None,

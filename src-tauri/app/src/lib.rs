@@ -70,8 +70,13 @@ impl App {
         let hub = Arc::new(Hub::new());
         let mut context = LaunchContext::new(tw_mcp::login_path().await, options.workspace.clone().into_std_path_buf());
         context.guard_exe = options.guard_exe;
-        let servers =
-            Servers::new(store.clone(), vault.clone(), Arc::clone(&hub), context.clone(), Arc::clone(&options.open_url));
+        let servers = Servers::new(
+            store.clone(),
+            vault.clone(),
+            Arc::clone(&hub),
+            context.clone(),
+            Arc::clone(&options.open_url),
+        );
         Ok(Arc::new(Self {
             workspace: options.workspace,
             store,

@@ -7,9 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::{Notify, oneshot};
-use tw_artifact::{
-    Elicitation, ElicitationAnswer, Json, ServerConfig, ServerPhase, ServerStatus, ToolInfo, Transport,
-};
+use tw_artifact::{Elicitation, ElicitationAnswer, Json, ServerConfig, ServerPhase, ServerStatus, ToolInfo, Transport};
 use tw_collect::{ServerLaunch, sentence};
 use tw_contract::{
     ApiError, ErrorCode, Event, EventBody, ImportKnown, KnownConfig, NameValue, ParsedServers, ServerDraft,
@@ -165,7 +163,8 @@ impl Servers {
         }
         match &config.transport {
             Transport::Stdio { command, .. } if command.trim().is_empty() => {
-                return Err(ApiError::invalid("The server has no command.").with_hint("Give the program to start, such as npx."));
+                return Err(ApiError::invalid("The server has no command.")
+                    .with_hint("Give the program to start, such as npx."));
             }
             Transport::Http { url } if !(url.starts_with("http://") || url.starts_with("https://")) => {
                 return Err(ApiError::invalid("The address of the server must begin with http:// or https://."));
@@ -176,10 +175,7 @@ impl Servers {
         if config.id.is_empty() {
             config.id = new_id();
         }
-        let secrets = ServerSecrets {
-            env: fill(draft.env, &known.env),
-            headers: fill(draft.headers, &known.headers),
-        };
+        let secrets = ServerSecrets { env: fill(draft.env, &known.env), headers: fill(draft.headers, &known.headers) };
         config.env_names = secrets.env.iter().map(|(name, _)| name.clone()).collect();
         config.header_names = secrets.headers.iter().map(|(name, _)| name.clone()).collect();
         let (vault, name) = (self.vault.clone(), ServerConfig::secret_name(&config.id));
@@ -231,8 +227,7 @@ impl Servers {
                 let detail: Vec<String> = error.detail().unwrap_or_default().lines().map(str::to_owned).collect();
                 let error = error.into_api();
                 if let Some(known) = lock(&self.shared.managed).get_mut(id) {
-                    known.phase =
-                        ServerPhase::Failed { message: error.message.clone(), hint: error.hint.clone() };
+                    known.phase = ServerPhase::Failed { message: error.message.clone(), hint: error.hint.clone() };
                     known.last.stderr_tail = detail;
                 }
                 self.shared.mark(id);

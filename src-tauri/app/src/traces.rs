@@ -47,7 +47,8 @@ impl App {
 
     pub(crate) async fn output_view(&self, request: OutputRequest) -> Result<OutputView, ApiError> {
         let mut parts = self.store.output(&request.trace_id, &request.call_id).await.api()?;
-        let limit = if request.max_chars == 0 { usize::MAX } else { usize::try_from(request.max_chars).unwrap_or(usize::MAX) };
+        let limit =
+            if request.max_chars == 0 { usize::MAX } else { usize::try_from(request.max_chars).unwrap_or(usize::MAX) };
         let (mut total_chars, mut left, mut shortened) = (0_u64, limit, false);
         for part in &mut parts {
             match part {
@@ -75,7 +76,8 @@ impl App {
     pub(crate) async fn export_traces(&self, ids: &[String]) -> Result<ExportReport, ApiError> {
         let folder = self.workspace.join("exports");
         let write_error = |error: std::io::Error| {
-            let code = if error.kind() == std::io::ErrorKind::StorageFull { ErrorCode::DiskFull } else { ErrorCode::Internal };
+            let code =
+                if error.kind() == std::io::ErrorKind::StorageFull { ErrorCode::DiskFull } else { ErrorCode::Internal };
             ApiError::new(code, format!("{folder} cannot be written: {error}."))
         };
         tokio::fs::create_dir_all(&folder).await.map_err(write_error)?;

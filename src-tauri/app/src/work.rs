@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use tw_artifact::{Message, RuleScope, RunSettings, RunSpec};
 use tw_artifact::{ApprovalRule, EndpointPreset, PolicyVerdict};
+use tw_artifact::{Message, RuleScope, RunSettings, RunSpec};
 use tw_collect::{Decision, RunControl, RunParts, estimate_message, title_of};
 use tw_contract::{
     ApiError, CallDecision, ContinueRequest, DecideRequest, ElicitationReply, Event, EventBody, KeyChange, Remember,
@@ -191,7 +191,8 @@ impl App {
         if self.servers.answer(&request.id, request.answer.clone()) {
             return Ok(());
         }
-        let answered = self.runs.all().iter().any(|(_, handle)| handle.control.answer(&request.id, request.answer.clone()));
+        let answered =
+            self.runs.all().iter().any(|(_, handle)| handle.control.answer(&request.id, request.answer.clone()));
         if answered { Ok(()) } else { Err(ApiError::not_found("open question")) }
     }
 

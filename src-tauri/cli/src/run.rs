@@ -2,8 +2,8 @@
 
 use anyhow::{Context, bail};
 use tokio::sync::broadcast::error::RecvError;
-use tw_artifact::{Budget, Budgets, EndpointConfig, EndpointPreset, PolicyMode, RunLimits, RunSpec, RunState};
 use tw_artifact::{ApprovalPolicy, BudgetKeep};
+use tw_artifact::{Budget, Budgets, EndpointConfig, EndpointPreset, PolicyMode, RunLimits, RunSpec, RunState};
 use tw_contract::{EndpointSave, EventBody, IdRequest, KeyChange, RunRequest, TextRequest};
 
 use crate::args::{Approve, Run};
@@ -35,11 +35,7 @@ pub(crate) async fn run(place: &Place, args: &Run, report: &Report) -> anyhow::R
     }
 }
 
-async fn start_and_wait(
-    app: &std::sync::Arc<tw_app::App>,
-    args: &Run,
-    report: &Report,
-) -> anyhow::Result<Vec<Ended>> {
+async fn start_and_wait(app: &std::sync::Arc<tw_app::App>, args: &Run, report: &Report) -> anyhow::Result<Vec<Ended>> {
     let api = client(app);
     let mut events = app.events();
     let system_prompt = match &args.system {
@@ -63,10 +59,7 @@ async fn start_and_wait(
             rules: Vec::new(),
         },
         limits: RunLimits { max_steps: args.max_steps, max_secs: None },
-        budgets: Budgets {
-            default: Budget { tokens: args.tool_budget, keep: BudgetKeep::Head },
-            ..Budgets::default()
-        },
+        budgets: Budgets { default: Budget { tokens: args.tool_budget, keep: BudgetKeep::Head }, ..Budgets::default() },
         ..RunSpec::default()
     };
     let request = RunRequest { spec, tasks: Vec::new(), samples: args.samples, concurrency: 4 };

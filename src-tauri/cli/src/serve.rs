@@ -116,8 +116,7 @@ fn is_own(port: u16, headers: &HeaderMap) -> bool {
 }
 
 fn refuse(status: StatusCode, message: &str) -> Response {
-    let error = ApiError::new(ErrorCode::Unauthorized, message)
-        .with_hint("Open the link that \"tw serve\" printed.");
+    let error = ApiError::new(ErrorCode::Unauthorized, message).with_hint("Open the link that \"tw serve\" printed.");
     answer(status, serde_json::to_string(&error).unwrap_or_default())
 }
 

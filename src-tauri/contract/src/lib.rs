@@ -17,16 +17,17 @@ use std::future::Future;
 pub use error::{ApiError, ErrorCode};
 pub use event::{CallProgress, Event, EventBody, LiveCall, LiveDelta, LiveStep};
 pub use requests::{
-    BatchRequest, CallDecision, ContinueRequest, DecideRequest, Empty, EndpointProbe, EndpointSave, ElicitationReply,
+    BatchRequest, CallDecision, ContinueRequest, DecideRequest, ElicitationReply, Empty, EndpointProbe, EndpointSave,
     IdRequest, ImportFile, ImportKnown, ImportRequest, KeyChange, MediaRequest, ModelRequest, NameValue, OutputRequest,
     Remember, RunRequest, ServerDraft, SetSetting, SettingRequest, TextRequest, ToolSwitch, TraceIds, TraceOrder,
     TraceQuery,
 };
-pub use views::{
-    ExportReport, ImportRefusal, ImportReport, ImportedTrace, KnownConfig, Media, OutputView, ParsedServers, RunOverview,
-    RunStarted, RunView, ServerEntry, SettingValue, ToolLoad, ToolLoadLevel, TracePage, VaultMode, WorkspaceInfo,
-};
 use tw_artifact::{DoctorReport, EndpointConfig, ModelInfo, ServeLine, Trace};
+pub use views::{
+    ExportReport, ImportRefusal, ImportReport, ImportedTrace, KnownConfig, Media, OutputView, ParsedServers,
+    RunOverview, RunStarted, RunView, ServerEntry, SettingValue, ToolLoad, ToolLoadLevel, TracePage, VaultMode,
+    WorkspaceInfo,
+};
 
 /// Carries one call to a host: the name of a command and its request as JSON; back come the reply or an [`ApiError`],
 /// as JSON both.

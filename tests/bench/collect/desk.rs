@@ -164,7 +164,8 @@ pub(crate) fn fake_server(folder: &str) -> Result<ServerConfig> {
 
 /// An error of the app with its hint.
 pub(crate) fn in_words(error: ApiError) -> anyhow::Error {
-    anyhow!("{} {}", error.message, error.hint)
+    let ApiError { message, hint, .. } = error;
+    anyhow!("{message} {hint}")
 }
 
 fn workspace_of(folder: &TempDir) -> Result<Utf8PathBuf> {

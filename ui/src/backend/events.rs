@@ -31,7 +31,7 @@ pub(crate) enum Connection {
 #[derive(Clone, Debug)]
 pub(crate) enum Tail {
     /// The next event.
-    Event(Event),
+    Event(Box<Event>),
     /// Events were lost (a gap in their numbers, or a new connection): fetch the whole again.
     Gap,
 }
@@ -103,7 +103,7 @@ impl Hub {
         if before.is_some_and(|before| event.seq != before + 1) {
             self.send(Some(&event.topic), &Tail::Gap);
         }
-        self.send(Some(&event.topic.clone()), &Tail::Event(event));
+        self.send(Some(&event.topic.clone()), &Tail::Event(Box::new(event)));
     }
 
     /// A connection stands: what was fetched before it may miss something.

@@ -42,9 +42,9 @@ struct Layout {
     measured: RwSignal<u32>,
     top: RwSignal<f64>,
     viewport: RwSignal<f64>,
-    keys: Memo<Arc<Vec<String>>>,
+    keys: Memo<Arc<[String]>>,
     /// Where each row begins, and at last where the last one ends.
-    offsets: Memo<Arc<Vec<f64>>>,
+    offsets: Memo<Arc<[f64]>>,
 }
 
 impl Layout {
@@ -121,8 +121,11 @@ impl Layout {
     }
 }
 
+/// An observer and what it calls.
+type Observer = (ResizeObserver, Closure<dyn FnMut(js_sys::Array)>);
+
 /// Hears of every change of size: of rows and of the visible part.
-fn observer(layout: Layout) -> StoredValue<Option<(ResizeObserver, Closure<dyn FnMut(js_sys::Array)>)>, LocalStorage> {
+fn observer(layout: Layout) -> StoredValue<Option<Observer>, LocalStorage> {
     let heard = Closure::<dyn FnMut(js_sys::Array)>::new(move |entries: js_sys::Array| {
         let mut found = Vec::new();
         for entry in entries.iter() {
@@ -188,7 +191,7 @@ where
     let handle = handle.unwrap_or_else(ListHandle::new);
     let heights = StoredValue::new(HashMap::<String, f64>::new());
     let measured = RwSignal::new(0_u32);
-    let keys = Memo::new(move |_| Arc::new(rows.with(|rows| rows.iter().map(key).collect::<Vec<_>>())));
+    let keys = Memo::new(move |_| rows.with(|rows| rows.iter().map(key).collect::<Arc<[String]>>()));
     let places = Memo::new(move |_| {
         keys.with(|keys| keys.iter().enumerate().map(|(place, key)| (key.clone(), place)).collect::<HashMap<_, _>>())
     });
@@ -204,7 +207,7 @@ where
                 }
             });
         });
-        Arc::new(offsets)
+        Arc::<[f64]>::from(offsets)
     });
     let scroller = NodeRef::<html::Div>::new();
     let (top, viewport) = (RwSignal::new(0.0), RwSignal::new(800.0));

@@ -73,9 +73,8 @@ impl ApprovalPolicy {
     /// What happens with a call of `tool` (the server's own name) on `server_id`.
     #[must_use]
     pub fn decide(&self, server_id: &str, tool: &str, hints: ToolHints) -> PolicyVerdict {
-        let find = |wanted: &RuleScope| {
-            self.rules.iter().rev().find(|rule| &rule.scope == wanted).map(|rule| rule.verdict)
-        };
+        let find =
+            |wanted: &RuleScope| self.rules.iter().rev().find(|rule| &rule.scope == wanted).map(|rule| rule.verdict);
         let tool_scope = RuleScope::Tool { server_id: server_id.to_owned(), tool: tool.to_owned() };
         let server_scope = RuleScope::Server { server_id: server_id.to_owned() };
         find(&tool_scope).or_else(|| find(&server_scope)).unwrap_or(match self.mode {

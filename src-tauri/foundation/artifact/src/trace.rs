@@ -215,8 +215,7 @@ mod tests {
     #[test]
     fn a_published_trace_changes_only_in_its_string_arguments() {
         let file = TraceFile::parse(FILE).unwrap();
-        let expected =
-            FILE.replace(r#""{\"url\": \"https://example.org\"}""#, r#"{"url":"https://example.org"}"#);
+        let expected = FILE.replace(r#""{\"url\": \"https://example.org\"}""#, r#"{"url":"https://example.org"}"#);
         assert_eq!(Json::Object(file.fields().clone()).to_text(), expected);
     }
 

@@ -112,7 +112,8 @@ impl Run {
             let names = self.servers.as_ref().map(|servers| servers.names().join(", ")).unwrap_or_default();
             return Ok(Ruling::Refuse(format!("Error: there is no tool \"{}\". The tools are: {names}.", call.tool)));
         };
-        let (server_id, tool, hints) = (entry.session.server_id().to_owned(), entry.tool.name.clone(), entry.tool.hints);
+        let (server_id, tool, hints) =
+            (entry.session.server_id().to_owned(), entry.tool.name.clone(), entry.tool.hints);
         let decision = match self.parts.control.policy().decide(&server_id, &tool, hints) {
             PolicyVerdict::Allow => {
                 self.parts.control.unexpect(&call.call_id);
@@ -163,9 +164,8 @@ impl Run {
 
     /// The arguments as they stand in the conversation, or what to tell the model about them.
     fn arguments_of(&self, call_id: &str) -> Result<Json, String> {
-        let message = self.saved.iter().rev().find(|saved| {
-            saved.message.tool_calls().iter().any(|call| call.id == call_id)
-        });
+        let message =
+            self.saved.iter().rev().find(|saved| saved.message.tool_calls().iter().any(|call| call.id == call_id));
         let views = message.map(|saved| saved.message.tool_calls()).unwrap_or_default();
         let view = views.iter().find(|view| view.id == call_id);
         match view.map(|view| view.arguments) {
@@ -177,7 +177,9 @@ impl Run {
                     Ok(_) => "they must be a JSON object".to_owned(),
                     Err(error) => error.to_string(),
                 };
-                Err(format!("Error: the arguments of this call are not valid: {why}. Send it again with a JSON object."))
+                Err(format!(
+                    "Error: the arguments of this call are not valid: {why}. Send it again with a JSON object."
+                ))
             }
             _ => Err("Error: this call has no arguments. Send it again with a JSON object.".to_owned()),
         }
@@ -185,9 +187,8 @@ impl Run {
 
     /// Puts a person's arguments into the answer, so that the conversation shows the call that ran.
     async fn amend_arguments(&mut self, call_id: &str, arguments: &Json) -> Result<(), CollectError> {
-        let place = self.saved.iter().rposition(|saved| {
-            saved.message.tool_calls().iter().any(|call| call.id == call_id)
-        });
+        let place =
+            self.saved.iter().rposition(|saved| saved.message.tool_calls().iter().any(|call| call.id == call_id));
         let Some(place) = place else { return Ok(()) };
         let amended = self.saved[place].message.clone().with_arguments(call_id, arguments);
         let saved = self.parts.store.amend_message(&self.trace_id, self.saved[place].seq, &amended).await?;
@@ -262,7 +263,8 @@ impl Run {
         call.phase = CallPhase::Done;
         call.has_output = !parts.is_empty();
         let message = Message::tool(&call.call_id, &call.tool, text);
-        let outputs = if parts.is_empty() { Vec::new() } else { vec![CallOutput { call_id: call.call_id.clone(), parts }] };
+        let outputs =
+            if parts.is_empty() { Vec::new() } else { vec![CallOutput { call_id: call.call_id.clone(), parts }] };
         self.append(message, call.step, None, vec![call], outputs).await
     }
 }

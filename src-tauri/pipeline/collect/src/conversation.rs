@@ -90,11 +90,8 @@ mod tests {
             Message::tool_call("a", "t", Json::Object(tw_artifact::Map::new())),
             Message::tool_call("b", "t", Json::Object(tw_artifact::Map::new())),
         ];
-        let trace = saved(vec![
-            Message::user("Go"),
-            Message::assistant("", None, calls),
-            Message::tool("a", "t", "done"),
-        ]);
+        let trace =
+            saved(vec![Message::user("Go"), Message::assistant("", None, calls), Message::tool("a", "t", "done")]);
         assert_eq!(open_calls(&trace), ["b"]);
         assert_eq!(steps_since_user(&trace), 1);
     }

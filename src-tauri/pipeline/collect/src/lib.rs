@@ -5,8 +5,8 @@
 //! Never: a call that the policy or a person did not allow; a message that was shown and is lost; a secret in a trace.
 
 mod calls;
-mod conversation;
 mod control;
+mod conversation;
 mod deltas;
 mod error;
 mod event;

@@ -6,9 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
-use tw_artifact::{
-    CallPhase, CallRecord, Message, RunSettings, RunState, SavedMessage, StepRecord, ToolDefinition,
-};
+use tw_artifact::{CallPhase, CallRecord, Message, RunSettings, RunState, SavedMessage, StepRecord, ToolDefinition};
 use tw_endpoint::{Answer, AnswerDelta, ChatFailure, ChatRequest, EndpointClient, EndpointError};
 use tw_mcp::LaunchContext;
 use tw_store::{CallOutput, NewMessage, Store};
@@ -176,17 +174,22 @@ impl Run {
             self.servers = Some(servers);
             self.parts.store.set_settings(&self.trace_id, &self.settings).await?;
         }
-        self.tell_tools(true).await?;
+        if self.tell_tools(true, stop).await? {
+            return Ok(RunEnd::new(RunState::Stopped));
+        }
         loop {
             if let Some(interrupt) = self.run_open_calls(stop).await? {
                 return Ok(self.end_of(interrupt));
             }
             let limits = self.settings.spec.limits;
             if steps_since_user(&self.saved) >= limits.max_steps {
-                let text = format!("The limit of {} steps is reached. Continue to give it as many again.", limits.max_steps);
+                let text =
+                    format!("The limit of {} steps is reached. Continue to give it as many again.", limits.max_steps);
                 return Ok(RunEnd::because(RunState::Limit, text));
             }
-            self.tell_tools(false).await?;
+            if self.tell_tools(false, stop).await? {
+                return Ok(RunEnd::new(RunState::Stopped));
+            }
             match self.ask_model(stop).await? {
                 Asked::Calls => {}
                 Asked::Answer(end) => return Ok(end),
@@ -219,8 +222,7 @@ impl Run {
             tell_deltas(&*observer, step, waiting);
         };
         let endpoint = self.parts.endpoint.clone();
-        let (outcome, interrupt) =
-            self.watch(stop, &cancel, endpoint.chat(&request, &cancel, &mut sink), &flush).await;
+        let (outcome, interrupt) = self.watch(stop, &cancel, endpoint.chat(&request, &cancel, &mut sink), &flush).await;
         flush();
         self.last_step = step;
         match outcome {
@@ -260,7 +262,8 @@ impl Run {
             return Ok(Asked::Calls);
         }
         Ok(Asked::Answer(if cut_short {
-            let text = "The answer was cut at the most tokens it may have. Raise max_tokens, or leave it empty, and continue.";
+            let text =
+                "The answer was cut at the most tokens it may have. Raise max_tokens, or leave it empty, and continue.";
             RunEnd::because(RunState::Limit, text)
         } else {
             RunEnd::new(RunState::Done)
@@ -418,12 +421,16 @@ impl Run {
     }
 
     /// Keeps and tells the tools when they changed since they were last told, or `always`. The trace keeps every tool
-    /// that the model was ever told of: its calls stay readable after a server took one away.
-    async fn tell_tools(&mut self, always: bool) -> Result<(), CollectError> {
-        let Some(servers) = &mut self.servers else { return Ok(()) };
-        let changed = servers.refresh().await;
+    /// that the model was ever told of: its calls stay readable after a server took one away. Says whether the run was
+    /// stopped meanwhile: a server that ended may take long to start again.
+    async fn tell_tools(&mut self, always: bool, stop: &CancellationToken) -> Result<bool, CollectError> {
+        let Some(servers) = &mut self.servers else { return Ok(stop.is_cancelled()) };
+        let changed = tokio::select! {
+            changed = servers.refresh() => changed,
+            () = stop.cancelled() => return Ok(true),
+        };
         if !changed && !always {
-            return Ok(());
+            return Ok(false);
         }
         let mut tools = servers.definitions().to_vec();
         let gone = self.tools.iter().filter(|old| !tools.iter().any(|new| new.name() == old.name())).cloned();
@@ -434,7 +441,7 @@ impl Run {
             self.tools.clone_from(&tools);
             self.tell(RunEvent::ToolsReady { tools });
         }
-        Ok(())
+        Ok(false)
     }
 
     fn offered_tools(&self) -> Vec<ToolDefinition> {

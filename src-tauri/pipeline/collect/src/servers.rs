@@ -123,7 +123,8 @@ impl RunServers {
 
     /// How long a call on a server may take.
     pub(crate) fn call_timeout(&self, server_id: &str) -> Duration {
-        let secs = self.launches.iter().find(|it| it.config.id == server_id).map_or(0, |it| it.config.call_timeout_secs);
+        let secs =
+            self.launches.iter().find(|it| it.config.id == server_id).map_or(0, |it| it.config.call_timeout_secs);
         Duration::from_secs(if secs == 0 { 60 } else { secs })
     }
 

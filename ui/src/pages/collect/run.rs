@@ -48,13 +48,15 @@ pub(crate) fn RunPane(
     use_action(Action::new("run.reasoning", "Run", "Open or fold all reasoning", toggle_reasoning).keys("KeyO"));
     let going = use_going(model);
     let tail = Tail::new();
-    // A run that is over is read from its beginning.
-    Effect::new(move |before: Option<bool>| {
-        let loaded = model.loaded.get();
-        if loaded && before != Some(true) && model.state.get_untracked().is_final() {
-            tail.follows.set(false);
+    // A run that is over is read from its beginning; one that goes on again from its end.
+    Effect::new(move |before: Option<Option<bool>>| {
+        let is_over = model.loaded.get().then(|| model.state.get().is_final());
+        match (before.flatten(), is_over) {
+            (None, Some(true)) => tail.follows.set(false),
+            (Some(true), Some(false)) => tail.follow(),
+            _ => {}
         }
-        loaded
+        is_over
     });
     let follow = move || tail.follow();
     use_action(Action::new("run.latest", "Run", "Go to the latest message", follow).keys("KeyG KeyE"));

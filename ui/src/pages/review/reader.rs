@@ -129,7 +129,7 @@ fn follow_changes(id: StoredValue<String>, fetch: Callback<()>) {
             EventBody::TraceChanged { trace_id } | EventBody::RunState { trace_id, .. }
                 if *trace_id == *id.read_value() =>
             {
-                soon()
+                soon();
             }
             _ => {}
         },
