@@ -38,13 +38,16 @@ impl Profile {
 pub(crate) fn build(house: &House, profile: Profile) -> Result<()> {
     let compiler = wasm_std::ensure()?;
     let step = say::step(&format!("Building the UI ({})", profile.name()));
+    // Two builds at once would write into each other's pages. Given back when this returns.
+    let _turn = turn(house)?;
     forget_what_another_compiler_built(house, &compiler)?;
     let wasm = compile(house, profile, &compiler)?;
     let page = Page::read(house.root())?;
     let wanted = fingerprint(profile, &wasm, &page)?;
     let stamp = house.ui_target().join("dist.stamp");
     let dist = house.ui_dist();
-    if dist.join("index.html").is_file() && fs::read_to_string(&stamp).is_ok_and(|had| had == wanted) {
+    let whole = ["index.html".to_owned(), format!("{OUT_NAME}_bg.wasm")].iter().all(|name| dist.join(name).is_file());
+    if whole && fs::read_to_string(&stamp).is_ok_and(|had| had == wanted) {
         step.done();
         return Ok(());
     }
@@ -62,6 +65,17 @@ pub(crate) fn build(house: &House, profile: Profile) -> Result<()> {
     fs::write(&stamp, wanted)?;
     step.done();
     Ok(())
+}
+
+/// Waits until no other build of the UI runs in this folder.
+fn turn(house: &House) -> Result<fs::File> {
+    let target = house.ui_target();
+    let folder = target.parent().context("the UI's target folder has no parent")?;
+    fs::create_dir_all(folder).with_context(|| format!("{} could not be made", folder.display()))?;
+    let path = folder.join("ui.lock");
+    let file = fs::File::create(&path).with_context(|| format!("{} could not be made", path.display()))?;
+    file.lock().with_context(|| format!("{} could not be locked", path.display()))?;
+    Ok(file)
 }
 
 /// Cargo does not notice that the standard library changed under the same compiler path.
