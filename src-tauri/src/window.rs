@@ -19,6 +19,8 @@ pub(crate) fn open<R: Runtime>(app: &AppHandle<R>) -> tauri::Result<()> {
         .cloned()
         .unwrap_or_else(|| WindowConfig { label: MAIN.to_owned(), ..WindowConfig::default() });
     WebviewWindowBuilder::from_config(app, &config)?
+        // Files that are dropped onto the page are the page's: with the handler they would not reach it.
+        .disable_drag_drop_handler()
         .on_navigation(|url| {
             let own = is_own_page(url);
             if !own {

@@ -65,15 +65,20 @@ impl Run {
         }
     }
 
+    /// Makes a call one that can be decided about, if there is a tool to run.
+    pub(crate) fn expect_decision(&self, call: &CallRecord) {
+        if let (Some(server_id), Some(tool)) = (&call.server_id, &call.server_tool) {
+            self.parts.control.expect(&call.call_id, server_id, tool);
+        }
+    }
+
     /// Brings every call without a result to one, in order. One after the other: calls of one turn often build on
     /// each other's effects (a click after a navigation), and their order is what the model wrote.
     pub(crate) async fn run_open_calls(&mut self, stop: &CancellationToken) -> Result<Option<Interrupt>, CollectError> {
         let open = open_calls(&self.saved);
         for id in &open {
-            if let Some(call) = self.calls.iter().find(|call| &call.call_id == id)
-                && let (Some(server_id), Some(tool)) = (&call.server_id, &call.server_tool)
-            {
-                self.parts.control.expect(id, server_id, tool);
+            if let Some(call) = self.calls.iter().find(|call| &call.call_id == id) {
+                self.expect_decision(call);
             }
         }
         for id in open {

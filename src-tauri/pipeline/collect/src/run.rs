@@ -249,6 +249,10 @@ impl Run {
         {
             self.begin_if_allowed(record);
         }
+        // Before they are told of: a person, or a script, may decide at once.
+        for call in calls.iter().filter(|call| call.phase == CallPhase::Waiting) {
+            self.expect_decision(call);
+        }
         let mut record = answer.step;
         record.step = step;
         record.started_at_ms = started_at_ms;

@@ -118,7 +118,7 @@ fn EndpointFields(endpoint: EndpointConfig, #[prop(into)] on_done: Callback<()>)
                     </div>
                 </div>
                 <p class="field-hint made-address">
-                    {move || form.address().map_or_else(|| "The pod's address appears here.".to_owned(), |url| url)}
+                    {move || form.address().unwrap_or_else(|| "The pod's address appears here.".to_owned())}
                 </p>
             </Show>
             <KeyField form/>

@@ -115,7 +115,7 @@ fn ToolBudget(name: String) -> impl IntoView {
             if let Some(budget) = name.with_value(|name| all.get_mut(name)) {
                 change(budget);
             }
-        })
+        });
     };
     let change_tokens = Callback::new(move |value: Option<u64>| {
         if let Some(tokens) = value.and_then(|value| u32::try_from(value).ok()) {

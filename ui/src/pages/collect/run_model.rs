@@ -247,7 +247,7 @@ impl RunModel {
                 calls.iter().for_each(|call| self.put_call(call));
             }
             EventBody::MessageAmended { message, .. } => {
-                put_sorted(self.messages, &Arc::new(message.clone()), |it| it.seq)
+                put_sorted(self.messages, &Arc::new(message.clone()), |it| it.seq);
             }
             EventBody::CallChanged { call, .. } => self.put_call(call),
             EventBody::CallProgress(progress) => self.progress.update(|known| {
