@@ -24,7 +24,7 @@ use tw_vault::Vault;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Calls an app of this process.
-pub struct Local(Arc<App>);
+pub(crate) struct Local(Arc<App>);
 
 impl Transport for Local {
     async fn call(&self, command: &'static str, payload: String) -> Result<String, ApiError> {
@@ -33,19 +33,19 @@ impl Transport for Local {
 }
 
 /// A workspace and the app on it.
-pub struct Desk {
-    pub dir: Arc<TempDir>,
-    pub app: Arc<App>,
-    pub vault: Vault,
+pub(crate) struct Desk {
+    pub(crate) dir: Arc<TempDir>,
+    pub(crate) app: Arc<App>,
+    pub(crate) vault: Vault,
 }
 
 impl Desk {
-    pub async fn open() -> Self {
+    pub(crate) async fn open() -> Self {
         Self::open_in(Arc::new(TempDir::new().expect("a temporary folder")), Vault::in_memory()).await
     }
 
     /// The app on the workspace in a folder that something else has worked in before.
-    pub async fn open_on(dir: TempDir) -> Self {
+    pub(crate) async fn open_on(dir: TempDir) -> Self {
         Self::open_in(Arc::new(dir), Vault::in_memory()).await
     }
 
@@ -61,22 +61,22 @@ impl Desk {
     }
 
     /// Closes the app and opens the workspace again, as after a restart.
-    pub async fn reopen(self) -> Self {
+    pub(crate) async fn reopen(self) -> Self {
         let Self { dir, app, vault } = self;
         app.shutdown().await;
         drop(app);
         Self::open_in(dir, vault).await
     }
 
-    pub fn workspace(&self) -> Utf8PathBuf {
+    pub(crate) fn workspace(&self) -> Utf8PathBuf {
         workspace_of(&self.dir)
     }
 
-    pub fn api(&self) -> Client<Local> {
+    pub(crate) fn api(&self) -> Client<Local> {
         Client(Local(Arc::clone(&self.app)))
     }
 
-    pub async fn add_endpoint(&self, base_url: &str, key: KeyChange) -> String {
+    pub(crate) async fn add_endpoint(&self, base_url: &str, key: KeyChange) -> String {
         let endpoint = EndpointConfig {
             name: "Scripted".to_owned(),
             preset: EndpointPreset::VllmLocal,
@@ -87,12 +87,18 @@ impl Desk {
         self.api().endpoint_save(EndpointSave { endpoint, key }).await.expect("the endpoint is kept").id
     }
 
-    pub async fn add_fake_server(&self, name: &str, behaviour: &Behaviour) -> String {
+    pub(crate) async fn add_fake_server(&self, name: &str, behaviour: &Behaviour) -> String {
         let command = fake_server_path().expect("the double is built").display().to_string();
         self.add_server(name, &command, behaviour.to_args(), &[]).await
     }
 
-    pub async fn add_server(&self, name: &str, command: &str, args: Vec<String>, env: &[(&str, &str)]) -> String {
+    pub(crate) async fn add_server(
+        &self,
+        name: &str,
+        command: &str,
+        args: Vec<String>,
+        env: &[(&str, &str)],
+    ) -> String {
         let config = tw_artifact::ServerConfig {
             id: String::new(),
             name: name.to_owned(),
@@ -113,7 +119,7 @@ impl Desk {
     }
 
     /// A run on the scripted endpoint in which every call runs.
-    pub async fn spec(&self, endpoint: &ScriptedEndpoint, servers: &[&str], task: &str) -> RunSpec {
+    pub(crate) async fn spec(&self, endpoint: &ScriptedEndpoint, servers: &[&str], task: &str) -> RunSpec {
         RunSpec {
             task: task.to_owned(),
             endpoint_id: self.add_endpoint(&endpoint.base_url(), KeyChange::Keep).await,
@@ -124,33 +130,33 @@ impl Desk {
         }
     }
 
-    pub async fn start(&self, spec: RunSpec) -> String {
+    pub(crate) async fn start(&self, spec: RunSpec) -> String {
         let request = RunRequest { spec, tasks: Vec::new(), samples: 1, concurrency: 1 };
         let started = self.api().run_start(request).await.expect("the run starts");
         started.trace_ids.into_iter().next().expect("one run")
     }
 
     /// Starts a run and waits until it is over.
-    pub async fn run(&self, spec: RunSpec) -> Trace {
+    pub(crate) async fn run(&self, spec: RunSpec) -> Trace {
         let id = self.start(spec).await;
         self.until_over(&id).await
     }
 
-    pub async fn go_on(&self, id: &str, message: Option<&str>) {
+    pub(crate) async fn go_on(&self, id: &str, message: Option<&str>) {
         let request = ContinueRequest { trace_id: id.to_owned(), message: message.map(str::to_owned) };
         self.api().run_continue(request).await.expect("the run goes on");
     }
 
-    pub async fn until_over(&self, id: &str) -> Trace {
+    pub(crate) async fn until_over(&self, id: &str) -> Trace {
         self.until(id, |view| view.trace.summary.state.is_final()).await.trace
     }
 
-    pub async fn until_state(&self, id: &str, state: RunState) -> RunView {
+    pub(crate) async fn until_state(&self, id: &str, state: RunState) -> RunView {
         self.until(id, |view| view.trace.summary.state == state).await
     }
 
     /// Waits until the run looks as `wanted` says.
-    pub async fn until(&self, id: &str, wanted: impl Fn(&RunView) -> bool) -> RunView {
+    pub(crate) async fn until(&self, id: &str, wanted: impl Fn(&RunView) -> bool) -> RunView {
         let mut events = self.app.events();
         within(async {
             loop {
@@ -169,7 +175,7 @@ impl Desk {
 }
 
 /// Fails a test that hangs.
-pub async fn within<T>(work: impl Future<Output = T>) -> T {
+pub(crate) async fn within<T>(work: impl Future<Output = T>) -> T {
     tokio::time::timeout(PATIENCE, work).await.expect("it takes far too long")
 }
 
@@ -178,7 +184,7 @@ fn workspace_of(dir: &TempDir) -> Utf8PathBuf {
 }
 
 /// A program of this workspace, built before the tests run.
-pub fn program(name: &str) -> PathBuf {
+pub(crate) fn program(name: &str) -> PathBuf {
     let exe = std::env::current_exe().expect("the test's own path");
     let name = format!("{name}{}", std::env::consts::EXE_SUFFIX);
     let found = exe.ancestors().skip(1).take(2).map(|folder| folder.join(&name)).find(|path| path.is_file());
@@ -186,6 +192,6 @@ pub fn program(name: &str) -> PathBuf {
 }
 
 /// Roles of the messages, for a glance.
-pub fn roles(trace: &Trace) -> Vec<&'static str> {
+pub(crate) fn roles(trace: &Trace) -> Vec<&'static str> {
     trace.messages.iter().map(|saved| saved.message.role().as_str()).collect()
 }

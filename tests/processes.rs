@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 /// The mark's variable.
-pub const MARK: &str = "TW_TEST_MARK";
+pub(crate) const MARK: &str = "TW_TEST_MARK";
 
 /// Command lines of the processes that carry `mark`. Linux only; elsewhere none are seen.
-pub fn marked(mark: &str) -> Vec<String> {
+pub(crate) fn marked(mark: &str) -> Vec<String> {
     let wanted = format!("{MARK}={mark}");
     let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
     let mut found = Vec::new();
@@ -24,7 +24,7 @@ pub fn marked(mark: &str) -> Vec<String> {
 }
 
 /// Waits until no process carries `mark`; fails with those that stay.
-pub async fn until_gone(mark: &str) {
+pub(crate) async fn until_gone(mark: &str) {
     let start = Instant::now();
     loop {
         let left = marked(mark);

@@ -9,16 +9,16 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 /// What the second page says.
-pub const PRICE: &str = "The kettle costs 42 euros";
+pub(crate) const PRICE: &str = "The kettle costs 42 euros";
 
 /// The site; it ends when this is dropped.
-pub struct Site {
+pub(crate) struct Site {
     address: SocketAddr,
     task: JoinHandle<()>,
 }
 
 impl Site {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let home = "<!doctype html><title>Shop</title><h1>Shop</h1><a href='/kettle'>The kettle</a>";
         let kettle = format!("<!doctype html><title>Kettle</title><h1>Kettle</h1><p>{PRICE}</p>");
         let app = Router::new()
@@ -32,7 +32,7 @@ impl Site {
         Self { address, task }
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}/", self.address)
     }
 }

@@ -12,7 +12,7 @@ use crate::processes::{MARK, marked, until_gone};
 use crate::site::{PRICE, Site};
 
 /// The program of an npm package of the tests, and node to run it with.
-pub fn npm_program(path: &str) -> String {
+pub(crate) fn npm_program(path: &str) -> String {
     let folder = std::env::var_os("TW_TEST_NODE_MODULES").map(PathBuf::from);
     let folder = folder.unwrap_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/npm/node_modules")));
     let program = folder.join(path);
@@ -21,7 +21,7 @@ pub fn npm_program(path: &str) -> String {
 }
 
 /// Arguments of node for Playwright MCP with Debian's Chromium.
-pub fn playwright_args() -> Vec<String> {
+pub(crate) fn playwright_args() -> Vec<String> {
     let chromium = ["/usr/bin/chromium", "/usr/bin/google-chrome", "/usr/bin/chromium-browser"];
     let chromium = chromium.into_iter().find(|path| PathBuf::from(path).is_file()).expect("Chromium is installed");
     let mut args = vec![npm_program("@playwright/mcp/cli.js")];
@@ -38,7 +38,7 @@ fn last_result(request: &Recorded) -> String {
 }
 
 /// A model of few words: opens the page, clicks the link that it finds in what it was shown, reads the price.
-pub fn shopper(url: &str) -> impl Fn(&Recorded) -> Script + Send + Sync + use<> {
+pub(crate) fn shopper(url: &str) -> impl Fn(&Recorded) -> Script + Send + Sync + use<> {
     let url = url.to_owned();
     move |request| {
         let seen = last_result(request);

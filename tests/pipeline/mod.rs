@@ -1,7 +1,7 @@
 //! The stages over real parts: one module a stage, and the real peers they work with.
 
 mod collect;
-pub mod collect_browser;
+pub(crate) mod collect_browser;
 mod collect_faults;
 mod collect_kill;
 mod collect_people;

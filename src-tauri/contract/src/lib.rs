@@ -196,6 +196,18 @@ mod tests {
     }
 
     #[test]
+    fn tools_are_advised_over_25_and_warned_of_over_50() {
+        let check = |tools: u32, expected: ToolLoadLevel| {
+            assert_eq!(ToolLoad { tools, tokens: 0, servers: 1 }.level(), expected, "{tools}");
+        };
+        check(0, ToolLoadLevel::Fine);
+        check(25, ToolLoadLevel::Fine);
+        check(26, ToolLoadLevel::Advise);
+        check(50, ToolLoadLevel::Advise);
+        check(51, ToolLoadLevel::Warn);
+    }
+
+    #[test]
     fn live_deltas_build_the_step_they_describe() {
         let mut live = LiveStep::new(1, 0);
         for delta in [
