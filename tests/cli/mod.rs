@@ -67,7 +67,7 @@ async fn traces_are_imported_listed_shown_and_exported() {
     assert!(shown.stdout.contains("cheddar"), "{}", shown.stdout);
     let missing = tw(&workspace, &["show", "nothing"]).await;
     assert_eq!(missing.code, Some(1));
-    assert!(missing.stdout.is_empty() && missing.stderr.contains("no such"), "{}", missing.stderr);
+    assert!(missing.stdout.is_empty() && missing.stderr.contains("no trace"), "{}", missing.stderr);
 
     let out = dir.path().join("out");
     assert_eq!(tw(&workspace, &["export", "--out", out.to_str().unwrap()]).await.code, Some(0));

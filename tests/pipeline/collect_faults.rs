@@ -134,6 +134,53 @@ async fn an_answer_without_anything_in_it_is_said() {
     assert!(trace.ending.is_some_and(|ending| ending.contains("empty")));
 }
 
+/// A file system of a few megabytes, unmounted in the end.
+struct SmallDisk(tempfile::TempDir);
+
+impl SmallDisk {
+    /// `None` where this user may not mount.
+    fn mount() -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let mut mount = std::process::Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", "size=6m", "tracewright-test"]).arg(folder.path());
+        mount.output().is_ok_and(|output| output.status.success()).then(|| Self(folder))
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        // Lazily: a process that is just ending may still have a file open there.
+        drop(std::process::Command::new("umount").arg("-l").arg(self.0.path()).output());
+    }
+}
+
+#[tokio::test]
+async fn a_full_disk_ends_the_run_in_words_and_what_was_saved_stays() {
+    let Some(disk) = SmallDisk::mount() else {
+        println!("skipped: this user may not mount a small file system");
+        return;
+    };
+    let desk = Desk::open_on(tempfile::TempDir::new_in(disk.0.path()).unwrap()).await;
+    let server = desk.add_fake_server("fake", &Behaviour::default()).await;
+    let endpoint = ScriptedEndpoint::start([
+        answer().content("Kept"),
+        answer().call("c1", "big", &json!({"bytes": 9_000_000})),
+        answer().content("Small again"),
+    ])
+    .await
+    .unwrap();
+    let kept = desk.run(desk.spec(&endpoint, &[], "Keep").await).await.summary.id;
+    let trace = desk.run(desk.spec(&endpoint, &[&server], "Fill the disk").await).await;
+    assert_eq!(trace.summary.state, RunState::Failed);
+    assert!(trace.ending.as_deref().is_some_and(|ending| ending.contains("disk is full")), "{:?}", trace.ending);
+    assert_eq!(roles(&trace), ["user", "assistant"], "what was told as saved is there");
+    assert_eq!(desk.until_over(&kept).await.messages[1].message.text(), "Kept");
+    // The person goes on with something smaller.
+    desk.go_on(&trace.summary.id, Some("Leave it")).await;
+    let trace = desk.until_state(&trace.summary.id, RunState::Done).await.trace;
+    assert_eq!(roles(&trace), ["user", "assistant", "tool", "user", "assistant"]);
+}
+
 #[tokio::test]
 async fn a_restart_finds_every_trace_and_setting() {
     let desk = Desk::open().await;
