@@ -31,8 +31,10 @@ impl<'a> Page<'a> {
     pub(super) async fn see_text(&self, testid: &str, text: &str) -> Result<()> {
         let found = wait_for(text, PATIENCE, async || {
             for element in self.0.find_all(By::Css(css(testid))).await.ok()? {
-                // An element that was just replaced has no text: the next look sees its successor.
-                if element.text().await.is_ok_and(|shown| shown.contains(text)) {
+                // What it holds, not what the driver takes for visible: WebKit's leaves out lines that could be clipped.
+                // An element that was just replaced holds nothing: the next look sees its successor.
+                let held = element.prop("textContent").await.ok().flatten().unwrap_or_default();
+                if held.contains(text) && element.is_displayed().await.unwrap_or(false) {
                     return Some(());
                 }
             }
