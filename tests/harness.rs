@@ -1,7 +1,6 @@
 //! The app on a workspace of its own, as tests work with it.
 
 use std::future::Future;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +15,7 @@ use tw_contract::{
     ApiError, Client, ContinueRequest, EndpointSave, IdRequest, KeyChange, NameValue, RunRequest, RunView, ServerDraft,
     Transport,
 };
+use tw_support::drive::tw_binary;
 use tw_support::endpoint::{MODEL, ScriptedEndpoint};
 use tw_support::mcp::{Behaviour, fake_server_path};
 use tw_vault::Vault;
@@ -52,7 +52,7 @@ impl Desk {
     async fn open_in(dir: Arc<TempDir>, vault: Vault) -> Self {
         let options = AppOptions {
             workspace: workspace_of(&dir),
-            guard_exe: Some(program("tw")),
+            guard_exe: Some(tw_binary().expect("tw is built")),
             open_url: Arc::new(|_| {}),
             vault: Some(vault.clone()),
         };
@@ -181,14 +181,6 @@ pub(crate) async fn within<T>(work: impl Future<Output = T>) -> T {
 
 fn workspace_of(dir: &TempDir) -> Utf8PathBuf {
     Utf8Path::from_path(dir.path()).expect("a UTF-8 path").join("workspace")
-}
-
-/// A program of this workspace, built before the tests run.
-pub(crate) fn program(name: &str) -> PathBuf {
-    let exe = std::env::current_exe().expect("the test's own path");
-    let name = format!("{name}{}", std::env::consts::EXE_SUFFIX);
-    let found = exe.ancestors().skip(1).take(2).map(|folder| folder.join(&name)).find(|path| path.is_file());
-    found.unwrap_or_else(|| panic!("{name} is not built; `cargo xtask test` builds it, or `cargo build`"))
 }
 
 /// Roles of the messages, for a glance.

@@ -7,9 +7,10 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
+use tw_support::drive::tw_binary;
 use tw_support::endpoint::{MODEL, ScriptedEndpoint, answer};
 
-use crate::harness::{program, within};
+use crate::harness::within;
 
 /// What a command said and how it ended.
 struct Said {
@@ -25,7 +26,7 @@ impl Said {
 }
 
 fn command(workspace: &Path) -> Command {
-    let mut command = Command::new(program("tw"));
+    let mut command = Command::new(tw_binary().expect("tw is built"));
     command
         .arg("--workspace")
         .arg(workspace)

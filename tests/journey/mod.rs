@@ -12,11 +12,11 @@ use thirtyfour::WebDriver;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tw_support::browser::Browser;
-use tw_support::drive::Home;
+use tw_support::drive::{Home, tw_binary};
 use tw_support::endpoint::{EndpointOptions, MODEL, ScriptedEndpoint};
 use tw_support::window::{Window, WindowSetup};
 
-use crate::harness::{program, within};
+use crate::harness::within;
 use crate::pipeline::collect_browser::{playwright_args, shopper};
 use crate::site::{PRICE, Site};
 use page::Page;
@@ -64,7 +64,7 @@ async fn open_window(home: &Path) -> Result<Open> {
 
 async fn open_browser(home: &Path) -> Result<Open> {
     let workspace = Home::at(home)?.workspace();
-    let mut server = Command::new(program("tw"))
+    let mut server = Command::new(tw_binary().expect("tw is built"))
         .arg("--json")
         .arg("--workspace")
         .arg(workspace)

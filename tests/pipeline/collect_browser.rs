@@ -22,10 +22,9 @@ pub(crate) fn npm_program(path: &str) -> String {
 
 /// Arguments of node for Playwright MCP with Debian's Chromium.
 pub(crate) fn playwright_args() -> Vec<String> {
-    let chromium = ["/usr/bin/chromium", "/usr/bin/google-chrome", "/usr/bin/chromium-browser"];
-    let chromium = chromium.into_iter().find(|path| PathBuf::from(path).is_file()).expect("Chromium is installed");
+    let chromium = tw_support::drive::chromium().expect("Chromium is installed").display().to_string();
     let mut args = vec![npm_program("@playwright/mcp/cli.js")];
-    let flags = ["--headless", "--isolated", "--no-sandbox", "--executable-path", chromium];
+    let flags = ["--headless", "--isolated", "--no-sandbox", "--executable-path", &chromium];
     args.extend(flags.map(str::to_owned));
     args
 }

@@ -9,10 +9,11 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 use tw_artifact::{CallPhase, RunState};
 use tw_contract::TraceQuery;
+use tw_support::drive::tw_binary;
 use tw_support::endpoint::{EndpointOptions, ScriptedEndpoint, answer};
 use tw_support::mcp::{Behaviour, fake_server_path};
 
-use crate::harness::{Desk, program, roles, within};
+use crate::harness::{Desk, roles, within};
 use crate::pipeline::collect_browser::playwright_args;
 use crate::processes::{MARK, marked, until_gone};
 
@@ -20,7 +21,7 @@ use crate::processes::{MARK, marked, until_gone};
 fn start_run(dir: &TempDir, endpoint: &ScriptedEndpoint, servers: &serde_json::Value) -> tokio::process::Child {
     let config = dir.path().join("mcp.json");
     std::fs::write(&config, json!({ "mcpServers": servers }).to_string()).unwrap();
-    Command::new(program("tw"))
+    Command::new(tw_binary().expect("tw is built"))
         .args(["--workspace", dir.path().join("workspace").to_str().unwrap()])
         .args(["run", "--task", "Work", "--approve", "all", "--model", tw_support::endpoint::MODEL])
         .args(["--endpoint", &endpoint.base_url(), "--mcp", config.to_str().unwrap()])

@@ -30,7 +30,6 @@ pub(crate) struct RunHandle {
 #[derive(Default)]
 pub(crate) struct Runs {
     handles: Mutex<HashMap<String, Arc<RunHandle>>>,
-    queues: Mutex<HashMap<String, Queue>>,
 }
 
 impl Runs {
@@ -44,12 +43,6 @@ impl Runs {
         // Ids are uuid v7: this is the order in which they were started.
         all.sort_by(|a, b| a.0.cmp(&b.0));
         all
-    }
-
-    /// The queue of a batch, made on first use.
-    pub(crate) fn queue(&self, batch_id: &str, concurrency: u32) -> Queue {
-        let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
-        queues.entry(batch_id.to_owned()).or_insert_with(|| Queue::new(concurrency)).clone()
     }
 
     /// Starts the task of a run. With a queue it works when its turn comes and closes its sessions after; without one

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use tw_artifact::{ApprovalRule, EndpointPreset, PolicyVerdict};
 use tw_artifact::{Message, RuleScope, RunSettings, RunSpec};
-use tw_collect::{Decision, RunControl, RunParts, estimate_message, title_of};
+use tw_collect::{Decision, Queue, RunControl, RunParts, ServerLaunch, estimate_message, title_of};
 use tw_contract::{
     ApiError, CallDecision, ContinueRequest, DecideRequest, ElicitationReply, Event, EventBody, KeyChange, Remember,
     RunOverview, RunRequest, RunStarted, RunView,
 };
+use tw_endpoint::EndpointClient;
 use tw_store::{NewMessage, NewTrace};
 
 use crate::App;
@@ -20,6 +21,14 @@ use crate::live::RunWatcher;
 const RULES_KEY: &str = "approval-rules";
 /// Runs of one queue.
 const MAX_RUNS: usize = 10_000;
+
+/// What runs of one specification have in common.
+#[derive(Clone)]
+struct Means {
+    client: EndpointClient,
+    want_token_ids: bool,
+    launches: Vec<ServerLaunch>,
+}
 
 impl App {
     pub(crate) async fn start_runs(&self, request: RunRequest) -> Result<RunStarted, ApiError> {
@@ -40,11 +49,9 @@ impl App {
             return Err(ApiError::invalid(format!("That would be {total} runs; a queue takes {MAX_RUNS}.")));
         }
         let endpoint = self.endpoint(&request.spec.endpoint_id).await?;
-        for id in &request.spec.server_ids {
-            self.servers.config(id).await?;
-        }
+        let means = self.means_of(&request.spec).await?;
         let batch_id = (total > 1).then(new_id);
-        let queue = batch_id.as_ref().map(|id| self.runs.queue(id, request.concurrency));
+        let queue = batch_id.as_ref().map(|_| Queue::new(request.concurrency));
         let rules = self.kept_rules().await?;
         let mut trace_ids = Vec::with_capacity(total);
         for task in tasks {
@@ -65,7 +72,7 @@ impl App {
                     batch_id: batch_id.clone(),
                 };
                 let id = self.create_run(&settings).await?;
-                self.spawn(&id, &settings, queue.clone(), None).await?;
+                self.spawn(&id, &settings, means.clone(), queue.clone(), None);
                 trace_ids.push(id);
             }
         }
@@ -97,27 +104,33 @@ impl App {
         Ok(id)
     }
 
+    /// What every run of a specification works with, asked for once: the keys are in a keyring that may be slow.
+    async fn means_of(&self, spec: &RunSpec) -> Result<Means, ApiError> {
+        let endpoint = self.endpoint(&spec.endpoint_id).await?;
+        let client = self.client_of(&endpoint, KeyChange::Keep).await?;
+        let mut launches = Vec::with_capacity(spec.server_ids.len());
+        for id in &spec.server_ids {
+            launches.push(self.servers.launch(id).await?);
+        }
+        // OpenAI refuses fields that it does not know; the others ignore them or give the ids.
+        Ok(Means { client, want_token_ids: endpoint.preset != EndpointPreset::Openai, launches })
+    }
+
     /// Starts the task of a run that is in the store.
-    async fn spawn(
+    fn spawn(
         &self,
         trace_id: &str,
         settings: &RunSettings,
-        queue: Option<tw_collect::Queue>,
+        means: Means,
+        queue: Option<Queue>,
         message: Option<String>,
-    ) -> Result<(), ApiError> {
-        let endpoint = self.endpoint(&settings.spec.endpoint_id).await?;
-        let client = self.client_of(&endpoint, KeyChange::Keep).await?;
-        let mut launches = Vec::with_capacity(settings.spec.server_ids.len());
-        for id in &settings.spec.server_ids {
-            launches.push(self.servers.launch(id).await?);
-        }
+    ) {
         let watcher = Arc::new(RunWatcher::new(trace_id, Arc::clone(&self.hub)));
         let parts = RunParts {
             store: self.store.clone(),
-            endpoint: client,
-            // OpenAI refuses fields that it does not know; the others ignore them or give the ids.
-            want_token_ids: endpoint.preset != EndpointPreset::Openai,
-            launches,
+            endpoint: means.client,
+            want_token_ids: means.want_token_ids,
+            launches: means.launches,
             context: self.context.clone(),
             vault: self.vault.clone(),
             observer: Arc::<RunWatcher>::clone(&watcher),
@@ -125,7 +138,6 @@ impl App {
             open_url: Arc::clone(&self.open_url),
         };
         self.runs.start(trace_id, settings.batch_id.clone(), queue, parts, watcher, message);
-        Ok(())
     }
 
     pub(crate) async fn continue_run(&self, request: ContinueRequest) -> Result<(), ApiError> {
@@ -145,7 +157,9 @@ impl App {
             return Err(ApiError::invalid("This trace was imported: it has no endpoint to go on with.")
                 .with_hint("Start a new run with its task."));
         };
-        self.spawn(&request.trace_id, &settings, None, message).await
+        let means = self.means_of(&settings.spec).await?;
+        self.spawn(&request.trace_id, &settings, means, None, message);
+        Ok(())
     }
 
     pub(crate) async fn decide_call(&self, request: DecideRequest) -> Result<(), ApiError> {

@@ -13,7 +13,7 @@ use tw_store::CallOutput;
 use crate::conversation::open_calls;
 use crate::output::render_output;
 use crate::run::{Interrupt, Run, now_ms};
-use crate::{CollectError, Decision, RunEvent, servers};
+use crate::{CollectError, Decision, RunEvent};
 
 /// What is to be done about a call.
 enum Ruling {
@@ -167,11 +167,14 @@ impl Run {
         })
     }
 
+    /// Where in the conversation the answer stands that asks for this call.
+    fn place_of_call(&self, call_id: &str) -> Option<usize> {
+        self.saved.iter().rposition(|saved| saved.message.tool_calls().iter().any(|call| call.id == call_id))
+    }
+
     /// The arguments as they stand in the conversation, or what to tell the model about them.
     fn arguments_of(&self, call_id: &str) -> Result<Json, String> {
-        let message =
-            self.saved.iter().rev().find(|saved| saved.message.tool_calls().iter().any(|call| call.id == call_id));
-        let views = message.map(|saved| saved.message.tool_calls()).unwrap_or_default();
+        let views = self.place_of_call(call_id).map(|place| self.saved[place].message.tool_calls()).unwrap_or_default();
         let view = views.iter().find(|view| view.id == call_id);
         match view.map(|view| view.arguments) {
             Some(Arguments::Object(map)) => Ok(Json::Object(map.clone())),
@@ -192,9 +195,7 @@ impl Run {
 
     /// Puts a person's arguments into the answer, so that the conversation shows the call that ran.
     async fn amend_arguments(&mut self, call_id: &str, arguments: &Json) -> Result<(), CollectError> {
-        let place =
-            self.saved.iter().rposition(|saved| saved.message.tool_calls().iter().any(|call| call.id == call_id));
-        let Some(place) = place else { return Ok(()) };
+        let Some(place) = self.place_of_call(call_id) else { return Ok(()) };
         let amended = self.saved[place].message.clone().with_arguments(call_id, arguments);
         let saved = self.parts.store.amend_message(&self.trace_id, self.saved[place].seq, &amended).await?;
         self.saved[place] = saved.clone();
@@ -234,7 +235,7 @@ impl Run {
             }
         };
         let started = std::time::Instant::now();
-        let work = servers::call(&session, &tool, arguments, &cancel, timeout, on_progress);
+        let work = session.call(&tool, arguments, &cancel, timeout, on_progress);
         let (outcome, interrupt) = self.watch(stop, &cancel, work, &|| {}).await;
         if interrupt.is_some() && outcome.is_err() {
             return Ok(interrupt);

@@ -4,11 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
-use tokio_util::sync::CancellationToken;
-use tw_artifact::{Json, ServerConfig, ServerUse, ToolDefinition};
-use tw_mcp::{
-    CallOutput, LaunchContext, McpError, Progress, ServerListener, ServerSecrets, Session, Toolbox, ToolboxEntry,
-};
+use tw_artifact::{ServerConfig, ServerUse, ToolDefinition};
+use tw_mcp::{LaunchContext, McpError, ServerListener, ServerSecrets, Session, Toolbox, ToolboxEntry};
 use tw_vault::Vault;
 
 use crate::CollectError;
@@ -142,16 +139,4 @@ async fn start(
 ) -> Result<Session, McpError> {
     let listener: Arc<dyn ServerListener> = Arc::<RunListener>::clone(listener);
     Session::start(&launch.config, &launch.secrets, context, listener, vault.clone()).await
-}
-
-/// Runs one call on a session.
-pub(crate) async fn call(
-    session: &Session,
-    tool: &str,
-    arguments: &Json,
-    cancel: &CancellationToken,
-    timeout: Duration,
-    on_progress: impl Fn(Progress) + Send + Sync + 'static,
-) -> Result<CallOutput, McpError> {
-    session.call(tool, arguments, cancel, timeout, on_progress).await
 }
