@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use thirtyfour::prelude::ElementQueryable;
 use thirtyfour::{By, WebDriver, WebElement};
 use tw_support::drive::wait_for;
@@ -80,11 +80,21 @@ impl<'a> Page<'a> {
         bail!("\"{testid}\" cannot be clicked: {last:?}")
     }
 
-    /// Types into an input, in place of what was there.
+    /// Types into an input, in place of what was there; once more where it was replaced in that moment.
     pub(super) async fn fill(&self, testid: &str, text: &str) -> Result<()> {
-        let element = self.see(testid).await?;
-        element.clear().await.with_context(|| format!("\"{testid}\" cannot be cleared"))?;
-        element.send_keys(text).await.with_context(|| format!("\"{testid}\" cannot be typed into"))
+        let mut last = None;
+        for _ in 0..5 {
+            let element = self.see(testid).await?;
+            let filled = async {
+                element.clear().await?;
+                element.send_keys(text).await
+            };
+            match filled.await {
+                Ok(()) => return Ok(()),
+                Err(error) => last = Some(error),
+            }
+        }
+        bail!("\"{testid}\" cannot be typed into: {last:?}")
     }
 
     /// Presses a key where the focus is.
