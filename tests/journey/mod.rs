@@ -1,6 +1,7 @@
 //! The whole way of a person: open, add the endpoint, add the server, run a task, approve, correct, read the answer,
 //! restart, find the trace. Once in the real window, once in Chromium against `tw serve`.
 
+mod dataset;
 mod page;
 mod review;
 mod servers;

@@ -1,6 +1,6 @@
 """Writes the goldens of the chat templates: what transformers itself makes of them.
 
-    uv venv V && uv pip install --python V/bin/python -r tests/parity/template_requirements.txt
+    uv venv V && uv pip install --python V/bin/python -r tests/parity/requirements.txt
     V/bin/python tests/parity/template.py [--check]
 
 Every template of templates/ is rendered over every conversation of template_conversations.json. Without arguments the

@@ -6,5 +6,6 @@
 pub mod browser;
 pub mod drive;
 pub mod endpoint;
+pub mod hub;
 pub mod mcp;
 pub mod window;

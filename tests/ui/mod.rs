@@ -4,6 +4,8 @@
 mod command_line;
 #[path = "../../ui/src/pages/collect/form_schema.rs"]
 mod form_schema;
+mod lens;
+mod dataset;
 mod review;
 
 mod command_lines {

@@ -11,7 +11,7 @@ mod plan;
 mod query;
 #[path = "../../ui/src/pages/review/selection.rs"]
 mod selection;
-#[path = "../../ui/src/pages/review/window.rs"]
+#[path = "../../ui/src/components/window.rs"]
 mod window;
 
 /// Of the editor.

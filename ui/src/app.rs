@@ -12,6 +12,7 @@ use wasm_bindgen::JsCast;
 
 use crate::components::{Empty, IconName};
 use crate::pages::collect::CollectPage;
+use crate::pages::dataset::DatasetPage;
 use crate::pages::review::ReviewPage;
 use crate::pages::settings::SettingsPage;
 use crate::{backend, state};
@@ -30,7 +31,7 @@ pub(crate) fn mount() {
 fn lead_home() {
     let location = window().location();
     let path = location.pathname().unwrap_or_default();
-    let known = ["collect", "review", "settings"];
+    let known = ["collect", "review", "dataset", "settings"];
     if !path.split('/').nth(1).is_some_and(|first| known.contains(&first))
         && let Ok(history) = window().history()
     {
@@ -50,6 +51,7 @@ fn App() -> impl IntoView {
                 <Routes fallback=Nowhere>
                     <Route path=path!("/collect/:id?") view=CollectPage/>
                     <Route path=path!("/review/:id?") view=ReviewPage/>
+                    <Route path=path!("/dataset/:id?") view=DatasetPage/>
                     <Route path=path!("/settings") view=SettingsPage/>
                 </Routes>
             </frame::Frame>

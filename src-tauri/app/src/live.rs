@@ -138,8 +138,11 @@ fn apply(state: &mut LiveState, body: &EventBody) {
         EventBody::ToolsReady { .. }
         | EventBody::MessageAmended { .. }
         | EventBody::CallChanged { .. }
+        | EventBody::DatasetProgress(_)
+        | EventBody::DatasetsChanged
         | EventBody::ServerChanged { .. }
         | EventBody::ImportProgress(_)
+        | EventBody::HubJob(_)
         | EventBody::TraceChanged { .. } => {}
     }
 }

@@ -51,6 +51,12 @@ pub(crate) enum Command {
     Render(Render),
     /// Export traces
     Export(Export),
+    /// Versions of datasets
+    #[command(subcommand)]
+    Dataset(DatasetCommand),
+    /// The Hugging Face Hub: push, pull, download
+    #[command(subcommand)]
+    Hub(crate::hub::HubCommand),
 }
 
 /// `tw serve`
@@ -218,4 +224,125 @@ pub(crate) struct Render {
     /// More variables of the template, such as {"enable_thinking": false}
     #[arg(long, value_name = "JSON")]
     pub(crate) kwargs: Option<String>,
+}
+
+/// `tw dataset`
+#[derive(Debug, Subcommand)]
+pub(crate) enum DatasetCommand {
+    /// Build a version and print its id
+    Build(Build),
+    /// List versions
+    List,
+    /// Show a version
+    Show(OfDataset),
+    /// What differs between two versions
+    Diff(DatasetDiff),
+    /// Write a version for another tool
+    Export(DatasetExport),
+    /// Remove a version and its files
+    Delete(OfDataset),
+}
+
+/// How a trace becomes rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Unrolling {
+    /// One row: the whole trace
+    None,
+    /// A row for each question
+    User,
+    /// A row for each answer
+    Step,
+    /// The fewest rows that train every answer once, after what the model sees
+    Minimal,
+}
+
+/// What happens to rows over the limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Fit {
+    /// They are left out
+    Drop,
+    /// Their oldest tool results are cut
+    Cut,
+    /// They become several rows
+    Split,
+}
+
+/// `tw dataset build`
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Build {
+    /// Which traces, as in `tw list`; all without
+    pub(crate) query: Option<String>,
+    /// The dataset's name
+    #[arg(long)]
+    pub(crate) name: String,
+    /// How a trace becomes rows
+    #[arg(long, value_enum, default_value_t = Unrolling::Step)]
+    pub(crate) unroll: Unrolling,
+    /// Which answers of a row are trained
+    #[arg(long, value_enum, default_value_t = Train::Last)]
+    pub(crate) train: Train,
+    /// A model's folder or GGUF file: its tokenizer counts, its template renders; estimates without
+    #[arg(long, value_name = "DIR")]
+    pub(crate) tokenizer: Option<Utf8PathBuf>,
+    /// Most tokens of a row
+    #[arg(long, value_name = "N")]
+    pub(crate) max_tokens: Option<u32>,
+    /// What happens to longer rows
+    #[arg(long, value_enum, default_value_t = Fit::Drop)]
+    pub(crate) over_limit: Fit,
+    /// The part of the traces that is for validation, such as 0.1
+    #[arg(long, value_name = "F", default_value_t = 0.0)]
+    pub(crate) val_fraction: f64,
+    /// Another number chooses other traces for validation
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Only accepted traces
+    #[arg(long)]
+    pub(crate) accepted_only: bool,
+    /// The steering prompt joins the system message, as the model saw it
+    #[arg(long)]
+    pub(crate) keep_steering: bool,
+    /// Rows that are the same stay
+    #[arg(long)]
+    pub(crate) keep_duplicates: bool,
+    /// More variables of the template, such as {"enable_thinking": false}
+    #[arg(long, value_name = "JSON")]
+    pub(crate) kwargs: Option<String>,
+    /// Only says what would come of it
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// `tw dataset show`, `tw dataset delete`
+#[derive(Debug, ClapArgs)]
+pub(crate) struct OfDataset {
+    /// The version's id, or the beginning of it
+    pub(crate) id: String,
+}
+
+/// `tw dataset diff`
+#[derive(Debug, ClapArgs)]
+pub(crate) struct DatasetDiff {
+    /// The version before
+    #[arg(value_name = "A")]
+    pub(crate) from: String,
+    /// The version after
+    #[arg(value_name = "B")]
+    pub(crate) to: String,
+}
+
+/// `tw dataset export`
+#[derive(Debug, ClapArgs)]
+pub(crate) struct DatasetExport {
+    /// The version's id, or the beginning of it
+    pub(crate) id: String,
+    /// What to write: parquet, parquet-text, jsonl, trl, trl-completion, axolotl, openai, sharegpt, tokens
+    #[arg(long, default_value = "parquet")]
+    pub(crate) format: String,
+    /// The folder, or the file, beside which further parts get names of their own
+    #[arg(long, value_name = "PATH")]
+    pub(crate) out: Utf8PathBuf,
+    /// The model for tokens [default: the version's own]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) tokenizer: Option<Utf8PathBuf>,
 }

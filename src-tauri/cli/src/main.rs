@@ -5,7 +5,9 @@
 //! not do through the same app.
 
 mod args;
+mod dataset;
 mod doctor;
+mod hub;
 mod open;
 mod render;
 mod report;
@@ -58,6 +60,8 @@ fn main() -> ExitCode {
             Command::Lint(lint) => review::lint(&place, &lint, &report).await,
             Command::Render(render) => render::render(&place, &render, &report).await,
             Command::Export(export) => traces::export(&place, &export, &report).await,
+            Command::Dataset(dataset) => Box::pin(dataset::run(&place, &dataset, &report)).await,
+            Command::Hub(command) => hub::hub(&place, &command, &report).await,
         }
     });
     match result {

@@ -159,6 +159,7 @@ async fn call(
                 | ErrorCode::Endpoint
                 | ErrorCode::UnknownModel
                 | ErrorCode::Server
+                | ErrorCode::Hub
                 | ErrorCode::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             };
             answer(status, serde_json::to_string(&error).unwrap_or_default())

@@ -24,6 +24,8 @@ pub enum ErrorCode {
     UnknownModel,
     /// An MCP server failed; its stderr is offered.
     Server,
+    /// The Hub refused, or cannot be reached; signing in is offered.
+    Hub,
     /// The disk is full.
     DiskFull,
     /// Anything else.

@@ -1,13 +1,13 @@
 //! What a host tells the window without being asked.
 
-use crate::ImportProgress;
+use crate::{DatasetProgress, HubJob, ImportProgress};
 use serde::{Deserialize, Serialize};
 use tw_artifact::{CallRecord, Elicitation, RunState, SavedMessage, ServerStatus, StepRecord, ToolDefinition};
 
 /// One event. The numbers of a topic have no gaps: when one is missing, the window fetches the whole again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
-    /// `run:<trace id>`, `import:<id>`, `servers` or `traces`.
+    /// `run:<trace id>`, `import:<id>`, `dataset:<id>`, `datasets`, `hub:<id>`, `servers` or `traces`.
     pub topic: String,
     /// Counts up by one within the topic.
     pub seq: u64,
@@ -25,6 +25,21 @@ impl Event {
     #[must_use]
     pub fn import_topic(id: &str) -> String {
         format!("import:{id}")
+    }
+
+    /// The topic of the list of dataset versions.
+    pub const DATASETS: &'static str = "datasets";
+
+    /// The topic of one preview or build.
+    #[must_use]
+    pub fn dataset_topic(id: &str) -> String {
+        format!("dataset:{id}")
+    }
+
+    /// The topic of a push, a pull or a download.
+    #[must_use]
+    pub fn hub_topic(id: &str) -> String {
+        format!("hub:{id}")
     }
 
     /// The topic of one run.
@@ -136,6 +151,12 @@ pub enum EventBody {
     },
     /// How far an import is, at most 10 a second. On `import:<id>`.
     ImportProgress(ImportProgress),
+    /// How far a preview or a build of a dataset is, at most 10 a second. On `dataset:<id>`.
+    DatasetProgress(DatasetProgress),
+    /// A version was built or removed. On `datasets`.
+    DatasetsChanged,
+    /// How far a push, a pull or a download is, at most 10 a second. On `hub:<id>`.
+    HubJob(Box<HubJob>),
     /// A trace was added, changed or removed. On `traces`.
     TraceChanged {
         /// Which.

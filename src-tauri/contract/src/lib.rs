@@ -7,16 +7,35 @@
 //! [`commands!`](self) below is the only place where a command is declared: one without a body in `app` does not
 //! compile, and the stub that `ui` calls is made from the same line.
 
+mod dataset;
 mod error;
 mod event;
+mod hub;
+mod lens;
 mod requests;
 mod review;
 mod views;
 
 use std::future::Future;
 
+pub use dataset::{
+    DatasetDiff, DatasetDiffRequest, DatasetExportRequest, DatasetExported, DatasetFormatInfo, DatasetProgress,
+    DatasetRow, DatasetView, DatasetWork, FamilyQuery, RowMessage, RowOrder, RowPage, RowQuery, RowRequest, RowSummary,
+    TraceDifference,
+};
 pub use error::{ApiError, ErrorCode};
 pub use event::{CallProgress, Event, EventBody, LiveCall, LiveDelta, LiveStep};
+pub use hub::{
+    CardChoice, FileChange, HitAction, HitDecision, HitPlace, HitTarget, HubAccount, HubBrowse, HubDownload, HubEnd,
+    HubEntry, HubJob, HubJobKind, HubListing, HubLogin, HubOutcome, HubPhase, HubPull, HubRepoKind, HubRowPage,
+    HubRows, HubSplit, HubStatus, HubTokenSource, LICENCES, PublishCheck, PublishFile, PublishHit, PublishPlan,
+    PublishWhat, RowChoice,
+};
+pub use lens::{
+    EmittedBasis, LensCheck, LensCheckRequest, LensEmitted, LensField, LensMessage, LensNormalised, LensRequest,
+    LensRow, LensRun, LensSource, LensStretch, LensSubject, LensView, LensWarning, LensWarningKind, ModelAdd,
+    ModelEntry, ModelFound,
+};
 pub use requests::{
     BatchRequest, CallDecision, ContinueRequest, DecideRequest, ElicitationReply, Empty, EndpointProbe, EndpointSave,
     IdRequest, ImportFile, ImportKnown, KeyChange, MediaRequest, ModelRequest, NameValue, OutputRequest, Remember,
@@ -29,7 +48,10 @@ pub use review::{
     ImportPlan, ImportPreview, ImportProgress, ImportSource, ImportStarted, ImportedTrace, MessageChange, PairRequest,
     RepairRequest, Replay, RerunRequest, ReviewMark, ReviewView, RevisionRequest, Selection, TraceStats,
 };
-use tw_artifact::{DoctorReport, EndpointConfig, ModelInfo, PreferencePair, ServeLine, Trace};
+use tw_artifact::{
+    DatasetFamily, DatasetPlan, DatasetVersion, DoctorReport, EndpointConfig, ModelInfo, PreferencePair, ServeLine,
+    Trace,
+};
 pub use views::{
     ImportRefusal, KnownConfig, Media, OutputView, ParsedServers, RenderedText, RunOverview, RunStarted, RunView,
     ServerEntry, SettingValue, ToolLoad, ToolLoadLevel, TracePage, VaultMode, WorkspaceInfo,
@@ -196,10 +218,76 @@ commands! {
     review_rerun(RerunRequest) -> RunStarted;
     /// A row as a model is given it: text, tokens, which of them are trained.
     row_render(RenderRequest) -> RenderedText;
+    /// The models that rows are rendered with, in the order in which they were added.
+    model_list(Empty) -> Vec<ModelEntry>;
+    /// Adds a model's folder or GGUF file, once its tokenizer and template were read; a path that is there already is
+    /// read anew.
+    model_add(ModelAdd) -> ModelEntry;
+    /// Forgets a model; its files stay.
+    model_remove(IdRequest) -> Empty;
+    /// A row as a model is given it, token by token.
+    lens_open(LensRequest) -> LensView;
+    /// Compares a row's tokens with those that a live server makes of it.
+    lens_check(LensCheckRequest) -> LensCheck;
     /// Keeps two branches as a pair.
     pair_add(PairRequest) -> PreferencePair;
     /// Forgets a pair; the traces stay.
     pair_delete(IdRequest) -> Empty;
+
+    /// All versions of datasets, the newest first.
+    dataset_list(Empty) -> Vec<DatasetVersion>;
+    /// Begins to work out what a plan would give, and writes nothing; a preview that is under way ends.
+    dataset_preview(DatasetPlan) -> DatasetProgress;
+    /// Begins to build a version; `dataset:<id>` events tell how far it is. Nothing of it is there before all of it is.
+    dataset_build(DatasetPlan) -> DatasetProgress;
+    /// How far a preview or a build is, and what is known of its rows.
+    dataset_progress(IdRequest) -> DatasetProgress;
+    /// Ends one; of a build nothing stays.
+    dataset_cancel(IdRequest) -> Empty;
+    /// A version, by its id or the beginning of it.
+    dataset_view(IdRequest) -> DatasetView;
+    /// The traces of a version, each with the rows it became.
+    dataset_families(FamilyQuery) -> Vec<DatasetFamily>;
+    /// Rows of a version.
+    dataset_rows(RowQuery) -> RowPage;
+    /// One row, whole.
+    dataset_row(RowRequest) -> DatasetRow;
+    /// What differs between two versions.
+    dataset_diff(DatasetDiffRequest) -> DatasetDiff;
+    /// The formats that versions can be written to.
+    dataset_formats(Empty) -> Vec<DatasetFormatInfo>;
+    /// Writes a version for another tool, or says what a format cannot hold.
+    dataset_export(DatasetExportRequest) -> DatasetExported;
+    /// Removes a version and its files for good.
+    dataset_delete(IdRequest) -> Empty;
+
+    /// Which Hub, who is signed in, and where the token comes from.
+    hub_status(Empty) -> HubStatus;
+    /// Signs in with a token: asks the Hub whose it is, and keeps it in the vault when that is known.
+    hub_login(HubLogin) -> HubStatus;
+    /// Forgets the token in the vault; one of the environment or of the command line's file stays.
+    hub_logout(Empty) -> HubStatus;
+    /// What a push would send, what was found in it, and what it would change. Sends nothing; progress comes on
+    /// `hub:<id of what is checked>`, and `hub_job_cancel` with that id ends it.
+    publish_check(PublishPlan) -> PublishCheck;
+    /// Pushes, as one commit. Refused while a find is undecided.
+    publish_start(PublishPlan) -> HubJob;
+    /// A folder of a repository.
+    hub_browse(HubBrowse) -> HubListing;
+    /// Some rows of a file in a repository; fetches only the bytes that they need.
+    hub_rows(HubRows) -> HubRowPage;
+    /// Begins to read rows of a dataset into the workspace as traces.
+    hub_pull_start(HubPull) -> HubJob;
+    /// Begins to fetch a model into a folder, or goes on with what is there of it.
+    hub_download_start(HubDownload) -> HubJob;
+    /// The pushes, pulls and downloads of this process, the newest first.
+    hub_job_list(Empty) -> Vec<HubJob>;
+    /// How far one is.
+    hub_job_view(IdRequest) -> HubJob;
+    /// Ends one.
+    hub_job_cancel(IdRequest) -> Empty;
+    /// Takes up one that failed or was cancelled, under the same id.
+    hub_job_retry(IdRequest) -> HubJob;
 }
 
 fn read<T: serde::de::DeserializeOwned>(command: &str, payload: &str) -> Result<T, ApiError> {

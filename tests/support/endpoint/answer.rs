@@ -22,6 +22,7 @@ pub struct AnswerScript {
     shape: Shape,
     finish: Option<String>,
     usage: Option<(u32, u32)>,
+    ids: Option<Vec<u32>>,
     no_usage: bool,
     no_done: bool,
     no_finish: bool,
@@ -97,6 +98,13 @@ impl AnswerScript {
     #[must_use]
     pub const fn usage(mut self, prompt_tokens: u32, completion_tokens: u32) -> Self {
         self.usage = Some((prompt_tokens, completion_tokens));
+        self
+    }
+
+    /// Gives these ids of its tokens instead of made ones.
+    #[must_use]
+    pub fn token_ids(mut self, ids: Vec<u32>) -> Self {
+        self.ids = Some(ids);
         self
     }
 
@@ -227,9 +235,14 @@ impl AnswerScript {
         let with_ids = request["return_token_ids"] == true;
         let mut events = vec![frame.first(with_ids)];
         let mut token = 0_u32;
+        let mut given = self.ids.clone();
         let mut push = |delta: Value| {
             token += 1;
-            events.push(frame.chunk(&delta, with_ids.then_some(token)));
+            let ids = match (&self.ids, given.take()) {
+                (Some(_), ids) => ids.unwrap_or_default(),
+                (None, _) => vec![token],
+            };
+            events.push(frame.chunk(&delta, with_ids.then_some(ids)));
         };
         let (reasoning, content, calls) = self.parts();
         let field = if self.shape == Shape::ReasoningContent { "reasoning_content" } else { "reasoning" };
@@ -375,10 +388,10 @@ impl Frame {
         chunk
     }
 
-    fn chunk(&self, delta: &Value, token: Option<u32>) -> Value {
+    fn chunk(&self, delta: &Value, ids: Option<Vec<u32>>) -> Value {
         let mut choice = json!({"index": 0, "delta": delta, "logprobs": null, "finish_reason": null});
         if self.shape != Shape::OpenAi {
-            choice["token_ids"] = token.map_or(Value::Null, |token| json!([token]));
+            choice["token_ids"] = ids.map_or(Value::Null, |ids| json!(ids));
         }
         self.envelope(&json!([choice]))
     }

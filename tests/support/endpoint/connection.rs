@@ -15,7 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// Tears one connection.
 #[derive(Clone, Debug)]
-pub(super) struct Line(Arc<LineState>);
+pub(crate) struct Line(Arc<LineState>);
 
 #[derive(Debug, Default)]
 struct LineState {
@@ -25,7 +25,7 @@ struct LineState {
 
 impl Line {
     /// Closes the connection at once, whatever was being said.
-    pub(super) fn tear(&self) {
+    pub(crate) fn tear(&self) {
         self.0.torn.store(true, Ordering::Release);
         self.0.waker.wake();
     }
@@ -33,7 +33,7 @@ impl Line {
 
 /// All open connections of one server.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Lines(Arc<Mutex<Vec<Weak<LineState>>>>);
+pub(crate) struct Lines(Arc<Mutex<Vec<Weak<LineState>>>>);
 
 impl Lines {
     fn open(&self) -> Line {
@@ -45,7 +45,7 @@ impl Lines {
     }
 
     /// Closes every connection.
-    pub(super) fn tear_all(&self) {
+    pub(crate) fn tear_all(&self) {
         let lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for state in lines.iter().filter_map(Weak::upgrade) {
             Line(state).tear();
@@ -54,9 +54,9 @@ impl Lines {
 }
 
 /// Accepts connections and keeps hold of their lines.
-pub(super) struct Doors {
-    pub(super) listener: TcpListener,
-    pub(super) lines: Lines,
+pub(crate) struct Doors {
+    pub(crate) listener: TcpListener,
+    pub(crate) lines: Lines,
 }
 
 impl Listener for Doors {
@@ -76,7 +76,7 @@ impl Listener for Doors {
 }
 
 /// A connection that ends when its line is torn.
-pub(super) struct Connection {
+pub(crate) struct Connection {
     stream: TcpStream,
     line: Line,
 }

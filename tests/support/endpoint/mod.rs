@@ -5,17 +5,19 @@
 //! ([`Recorded`]). Never: a model, a port or a connection that outlives the [`ScriptedEndpoint`].
 
 mod answer;
-mod connection;
+pub(crate) mod connection;
 mod lora;
 mod script;
 mod server;
 mod shape;
+mod tokenize;
 
 pub use answer::{AnswerScript, answer};
 pub use lora::Lora;
 pub use script::{Script, Step};
 pub use server::{EndpointOptions, Recorded, ScriptedEndpoint};
 pub use shape::{Flavour, Shape, TextForm};
+pub use tokenize::Tokenize;
 
 /// The model that a scripted endpoint offers unless told otherwise.
 pub const MODEL: &str = "scripted-model";

@@ -19,6 +19,7 @@ use tokio::task::JoinHandle;
 use super::connection::{Doors, Line, Lines};
 use super::lora::{Adapters, Lora};
 use super::script::Act;
+use super::tokenize::{self, Tokenize};
 use super::{Flavour, MODEL, Script, Step};
 
 /// A request as it came.
@@ -70,6 +71,8 @@ pub struct EndpointOptions {
     pub lora: Lora,
     /// Fields of chat requests that it refuses, as strict servers refuse what they do not know.
     pub refused_fields: Vec<String>,
+    /// What makes the tokens of `/tokenize`; `None` counts letters.
+    pub tokenize: Option<Tokenize>,
 }
 
 impl Default for EndpointOptions {
@@ -81,6 +84,7 @@ impl Default for EndpointOptions {
             key: None,
             lora: Lora::NoRoute,
             refused_fields: Vec::new(),
+            tokenize: None,
         }
     }
 }
@@ -220,12 +224,8 @@ async fn handle(
         ("GET", "/v1/models") => json_reply(200, &models(&shared).to_string()),
         ("GET", "/version") if vllm => json_reply(200, &json!({"version": "0.32.0"}).to_string()),
         ("POST", "/tokenize") if vllm => {
-            let count = request.body["messages"].to_string().len() / 4;
-            let tokens: Vec<usize> = (0..count).collect();
-            json_reply(
-                200,
-                &json!({"count": count, "max_model_len": options.context_tokens, "tokens": tokens}).to_string(),
-            )
+            let (status, body) = tokenize::reply(&request.body, options.tokenize.as_ref(), options.context_tokens);
+            json_reply(status, &body.to_string())
         }
         ("POST", "/v1/load_lora_adapter") if vllm => adapter_reply(shared.adapters.load(options.lora, &request.body)),
         ("POST", "/v1/unload_lora_adapter") if vllm => {

@@ -10,6 +10,7 @@ use super::rail::Rail;
 use super::strips::{StatusStrip, TitleStrip};
 use crate::backend::{Connection, use_api, use_connection};
 use crate::components::{ErrorBox, Palette, Shortcuts, ToastHost};
+use crate::pages::hub::HubHost;
 use crate::pages::review::{ImportBox, ImportHost};
 use crate::state::format;
 use crate::state::keys::{Action, use_action, use_keys};
@@ -58,6 +59,7 @@ pub(super) fn Frame(children: Children) -> impl IntoView {
                 <StatusStrip/>
             </div>
             <ImportHost/>
+            <HubHost/>
             <Palette/>
             <Shortcuts/>
             <ToastHost/>
@@ -112,6 +114,7 @@ fn offer_actions() {
     for (id, title, path, keys) in [
         ("go-collect", "Go to Collect", "/collect", "KeyG KeyC"),
         ("go-review", "Go to Review", "/review", "KeyG KeyR"),
+        ("go-dataset", "Go to Dataset", "/dataset", "KeyG KeyD"),
         ("go-settings", "Go to Settings", "/settings", "KeyG KeyS"),
     ] {
         let navigate = StoredValue::new_local(use_navigate());
@@ -162,6 +165,7 @@ fn follow_theme() {
 pub(super) fn page_name(path: &str) -> &'static str {
     match path.split('/').nth(1) {
         Some("review") => "Review",
+        Some("dataset") => "Dataset",
         Some("settings") => "Settings",
         _ => "Collect",
     }

@@ -18,6 +18,7 @@ pub(super) fn Rail() -> impl IntoView {
         <nav class="rail" aria-label="Stages">
             <RailLink name="Collect" href="/collect" icon=IconName::Collect count=waiting testid="rail-collect"/>
             <RailLink name="Review" href="/review" icon=IconName::Traces testid="rail-review"/>
+            <RailLink name="Dataset" href="/dataset" icon=IconName::Dataset testid="rail-dataset"/>
             <span class="rail-gap"></span>
             <RailLink name="Settings" href="/settings" icon=IconName::Settings testid="rail-settings"/>
         </nav>

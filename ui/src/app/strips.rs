@@ -9,6 +9,8 @@ use tw_contract::{ToolLoadLevel, VaultMode};
 use super::frame::{Workspace, is_dark, page_name};
 use crate::backend::{Connection, use_connection, use_saving};
 use crate::components::{Icon, IconButton, IconName, Kbd, StatusDot, Tone};
+use crate::pages::dataset::BuildStatus;
+use crate::pages::hub::HubJobs;
 use crate::pages::review::ImportStatus;
 use crate::state::format;
 use crate::state::keys::use_keys;
@@ -127,6 +129,8 @@ pub(super) fn StatusStrip() -> impl IntoView {
         <footer class="status-strip">
             <A href="/collect" attr:class="status-work" attr:aria-live="polite" attr:data-testid="status-runs">{work}</A>
             <ImportStatus/>
+            <HubJobs/>
+            <BuildStatus/>
             <span class="status-gap"></span>
             {vault}
             <span class="status-part" aria-live="polite" data-testid="status-saved">

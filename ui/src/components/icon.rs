@@ -9,6 +9,8 @@ pub(crate) enum IconName {
     Collect,
     /// Traces: lines of a record.
     Traces,
+    /// Dataset: sheets on a pile.
+    Dataset,
     /// Settings: sliders.
     Settings,
     /// A magnifying glass.
@@ -91,6 +93,8 @@ pub(crate) enum IconName {
     Star,
     /// An arrow that leaves a frame.
     Link,
+    /// An arrow to the left.
+    Back,
     /// A keyboard.
     Keyboard,
     /// Scissors: something was cut.
@@ -121,6 +125,7 @@ impl IconName {
         match self {
             Self::Collect => "M8 1.5v4M8 10.5v4M1.5 8h4M10.5 8h4M3.6 3.6l2 2M10.4 10.4l2 2M3.6 12.4l2-2M10.4 5.6l2-2",
             Self::Traces => "M2.5 3.5h2M6.5 3.5h7M2.5 8h2M6.5 8h7M2.5 12.5h2M6.5 12.5h4.5",
+            Self::Dataset => "M8 2 14 5 8 8 2 5zM2.2 8.2 8 11l5.8-2.8M2.2 11.2 8 14l5.8-2.8",
             Self::Settings => "M2 4.5h6.5M12 4.5h2M2 11.5h2M7.5 11.5H14M10.25 2.75v3.5M5.75 9.75v3.5",
             Self::Search => "M7 12A5 5 0 1 0 7 2a5 5 0 0 0 0 10ZM10.7 10.7 14 14",
             Self::Close => "M4 4l8 8M12 4l-8 8",
@@ -172,6 +177,7 @@ impl IconName {
             Self::Star => "M8 2l1.8 3.9 4.2.5-3.1 2.9.8 4.2L8 11.4l-3.7 2.1.8-4.2L2 6.4l4.2-.5z",
             Self::ArrowDown => "M8 3v10M3.8 8.8 8 13l4.2-4.2",
             Self::Link => "M6.5 3.5h-3v9h9v-3M9 2.5h4.5V7M13.5 2.5 7.5 8.5",
+            Self::Back => "M13 8H3M7.2 3.8 3 8l4.2 4.2",
             Self::Keyboard => "M1.5 4h13v8h-13zM4 6.5h.01M6.7 6.5h.01M9.3 6.5h.01M12 6.5h.01M5 9.5h6",
             Self::Cut => {
                 "M4 5.8a1.8 1.8 0 1 0 0-3.6 1.8 1.8 0 0 0 0 3.6ZM4 13.8a1.8 1.8 0 1 0 0-3.6 1.8 1.8 0 0 0 0 3.6ZM5.5 5 13.5 12M5.5 11l8-7"

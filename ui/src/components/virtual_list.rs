@@ -17,8 +17,8 @@ const KEY: &str = "data-row-key";
 /// Moves a [`VirtualList`]. Copied freely.
 #[derive(Clone, Copy)]
 pub(crate) struct ListHandle {
-    /// The row to bring into view, and a counter so that the same row can be asked for twice.
-    target: RwSignal<Option<(usize, u32)>>,
+    /// The row to bring into view, whether to the top, and a counter so that the same row can be asked for twice.
+    target: RwSignal<Option<(usize, bool, u32)>>,
 }
 
 impl ListHandle {
@@ -29,7 +29,16 @@ impl ListHandle {
 
     /// Brings a row into view.
     pub(crate) fn show(self, index: usize) {
-        self.target.update(|target| *target = Some((index, target.map_or(0, |(_, n)| n.wrapping_add(1)))));
+        self.aim(index, false);
+    }
+
+    /// Brings a row to the top.
+    pub(crate) fn show_at_top(self, index: usize) {
+        self.aim(index, true);
+    }
+
+    fn aim(self, index: usize, to_top: bool) {
+        self.target.update(|target| *target = Some((index, to_top, target.map_or(0, |(.., n)| n.wrapping_add(1)))));
     }
 }
 
@@ -56,6 +65,22 @@ impl Layout {
             let first = offsets.partition_point(|offset| *offset <= top - MARGIN_PX).saturating_sub(1);
             let last = offsets.partition_point(|offset| *offset < top + viewport + MARGIN_PX);
             (first.min(rows), last.min(rows))
+        })
+    }
+
+    /// The place of the upper and of the lower edge of what is visible, in rows: 3.5 is the middle of the fourth row.
+    fn visible(self) -> (f64, f64) {
+        let (top, viewport) = (self.top.get(), self.viewport.get());
+        self.offsets.with(|offsets| {
+            let place = |y: f64| {
+                let row = offsets.partition_point(|offset| *offset <= y).saturating_sub(1);
+                let begin = offsets.get(row).copied().unwrap_or_default();
+                let height = offsets.get(row + 1).map_or(0.0, |end| end - begin);
+                #[expect(clippy::cast_precision_loss, reason = "a place on the screen")]
+                let row = row as f64;
+                if height > 0.0 { row + ((y - begin) / height).clamp(0.0, 1.0) } else { row }
+            };
+            (place(top), place(top + viewport))
         })
     }
 
@@ -99,11 +124,11 @@ impl Layout {
         }
     }
 
-    /// Brings a row into view, by as little as it takes.
-    fn show(self, index: usize) {
+    /// Brings a row to the top, or into view by as little as it takes.
+    fn show(self, index: usize, to_top: bool) {
         let (begin, end) = (self.offset_untracked(index), self.offset_untracked(index + 1));
         let (top, viewport) = (self.top.get_untracked(), self.viewport.get_untracked());
-        if begin < top || end - begin > viewport {
+        if to_top || begin < top || end - begin > viewport {
             self.scroll_to(begin);
         } else if end > top + viewport {
             self.scroll_to(end - viewport);
@@ -173,6 +198,9 @@ pub(crate) fn VirtualList<T, V, F>(
     /// Called when the end comes near.
     #[prop(optional, into)]
     on_near_end: Option<Callback<()>>,
+    /// Follows what is visible: the place of its upper and of its lower edge, in rows.
+    #[prop(optional)]
+    visible: Option<RwSignal<(f64, f64)>>,
     /// What stands below the last row.
     #[prop(optional, into)]
     footer: ViewFn,
@@ -235,11 +263,14 @@ where
             }
         });
     }
+    if let Some(visible) = visible {
+        Effect::new(move |_| visible.set(layout.visible()));
+    }
     Effect::new(move |_| {
-        if let Some((index, _)) = handle.target.get() {
-            layout.show(index);
+        if let Some((index, to_top, _)) = handle.target.get() {
+            layout.show(index, to_top);
             // Once more with the heights that were measured on the way.
-            request_animation_frame(move || request_animation_frame(move || layout.show(index)));
+            request_animation_frame(move || request_animation_frame(move || layout.show(index, to_top)));
         }
     });
     // A memo: an effect that reads both the range and the keys misses keys that change while the range, which is made

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 use tw_contract::VaultMode;
 
 use crate::app::frame::Workspace;
+use super::hub::HubSettings;
 use crate::components::{Choice, CopyButton, Segmented, Skeleton, StatusDot, Tone};
 use crate::state::settings::{Theme, use_setting};
 
@@ -47,6 +48,7 @@ pub(crate) fn SettingsPage() -> impl IntoView {
                     <h2>"Colours"</h2>
                     <div><Segmented label="Colours" options=themes value=theme testid="theme"/></div>
                 </section>
+                <HubSettings/>
                 {about}
             </div>
         </div>

@@ -39,6 +39,12 @@ pub(crate) fn short_count(value: impl TryInto<u64>) -> String {
     }
 }
 
+/// `830 tokens`, `4.2k tokens`
+pub(crate) fn counted_short(value: impl TryInto<u64>, noun: &str) -> String {
+    let value = value.try_into().unwrap_or(0);
+    if value == 1 { format!("1 {noun}") } else { format!("{} {noun}s", short_count(value)) }
+}
+
 /// `340 ms`, `2.4 s`, `1 min 5 s`, `2 h 3 min`
 pub(crate) fn duration(ms: u64) -> String {
     match ms {

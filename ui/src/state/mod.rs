@@ -1,10 +1,13 @@
 //! What the pages share.
 
 pub(crate) mod clock;
+pub(crate) mod datasets;
 pub(crate) mod endpoints;
 pub(crate) mod format;
+pub(crate) mod hub;
 pub(crate) mod imports;
 pub(crate) mod keys;
+pub(crate) mod models;
 pub(crate) mod runs;
 pub(crate) mod servers;
 pub(crate) mod settings;
@@ -22,4 +25,7 @@ pub(crate) fn provide() {
     servers::provide();
     runs::provide();
     imports::provide();
+    models::provide();
+    hub::provide();
+    datasets::provide();
 }

@@ -8,6 +8,8 @@
 //! internally tagged enums): types that hold it are plain structs or externally tagged enums.
 
 mod budget;
+mod dataset;
+mod dataset_figures;
 mod edit;
 mod endpoint;
 mod json;
@@ -22,6 +24,11 @@ mod trace;
 mod unit;
 
 pub use budget::{Budget, BudgetKeep, Budgets, Cut};
+pub use dataset::{
+    DatasetFile, DatasetModel, DatasetPlan, DatasetVersion, DatasetWarning, DatasetWarningKind, LeftOut, OverLimit,
+    SourceTrace, SplitName, SplitTotals, TraceChoice, TrainOn, TrieTotals, Unroll,
+};
+pub use dataset_figures::{DatasetFamily, DatasetPreview, FamilyRow, RowBar, RowFate, TrainingEstimate};
 pub use edit::{EditOp, EditedMessage, Marks, Patch, Revision, TextField, TrainSpan};
 pub use endpoint::{
     DoctorCheck, DoctorReport, DoctorStatus, EndpointConfig, EndpointPreset, ModelInfo, Sampling, ServeLine,

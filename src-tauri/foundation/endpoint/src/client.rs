@@ -9,12 +9,12 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE, LOCATION};
 use http::{HeaderValue, Method};
 use tokio::time::timeout_at;
 use tokio_util::sync::CancellationToken;
-use tw_artifact::{DoctorReport, Json, Message, ModelInfo, ToolDefinition};
+use tw_artifact::{DoctorReport, Json, ModelInfo};
 use tw_vault::Secret;
 use url::Url;
 
 use crate::answer::{Answer, AnswerDelta, ChatFailure};
-use crate::request::{ChatRequest, Dialect, chat_body, tokenize_body};
+use crate::request::{ChatRequest, Dialect, TokenizeRequest, chat_body, read_tokens, tokenize_body};
 use crate::retry::{RetryPolicy, retry_after_ms};
 use crate::stream::{self, Exchange, StreamLimits};
 use crate::wire_error::{self, ErrorReply};
@@ -158,31 +158,23 @@ impl EndpointClient {
         Ok(self.exchange(request, cancel, sink).await?.answer)
     }
 
-    /// The length of a prompt in tokens as the server itself counts them (vLLM `/tokenize`); `None` where the server
-    /// does not offer that.
+    /// The tokens of a conversation as the server's own template and tokenizer make them (vLLM `/tokenize`); `None`
+    /// where the server does not offer that.
     ///
     /// # Errors
-    /// Any of the transport or the status.
-    pub async fn tokenize_len(
-        &self,
-        model: &str,
-        messages: &[Message],
-        tools: &[ToolDefinition],
-    ) -> Result<Option<u32>, EndpointError> {
-        let body = tokenize_body(model, messages, tools);
+    /// Any of the transport or the status; [`EndpointError::NotTheApi`] for an answer without tokens.
+    pub async fn tokenize(&self, request: &TokenizeRequest<'_>) -> Result<Option<Vec<u32>>, EndpointError> {
+        let body = tokenize_body(request);
         let url = format!("{}/tokenize", self.inner.root);
         let (status, reply) = self.quick(Method::POST, &url, Some(&body)).await?;
         match status {
-            200 => {
-                let count = Json::parse(&reply).ok().and_then(|json| json.get("count").and_then(Json::as_i64));
-                Ok(count.and_then(|count| u32::try_from(count).ok()))
-            }
-            404 => match self.status_error(status, "/tokenize", model, &reply) {
+            200 => read_tokens(&reply).map(Some),
+            404 => match self.status_error(status, "/tokenize", request.model, &reply) {
                 EndpointError::NotFound { .. } => Ok(None),
                 error => Err(error),
             },
             405 | 501 => Ok(None),
-            _ => Err(self.status_error(status, "/tokenize", model, &reply)),
+            _ => Err(self.status_error(status, "/tokenize", request.model, &reply)),
         }
     }
 

@@ -32,7 +32,7 @@ mod tests;
 pub use answer::{Answer, AnswerDelta, ChatFailure, ParsedCall};
 pub use client::{EndpointClient, Timeouts, normalize_base_url};
 pub use error::EndpointError;
-pub use request::ChatRequest;
+pub use request::{ChatRequest, TokenizeRequest};
 pub use retry::RetryPolicy;
 pub use serve::serve_line;
 pub use tokens::{count_tokens, cut, estimate_message};

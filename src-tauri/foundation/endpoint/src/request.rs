@@ -81,17 +81,43 @@ pub(crate) fn chat_body(request: &ChatRequest, dialect: Dialect) -> Result<Json,
     Ok(body.into())
 }
 
+/// A conversation whose tokens a server is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct TokenizeRequest<'a> {
+    /// The model.
+    pub model: &'a str,
+    /// The conversation, in storage form.
+    pub messages: &'a [Message],
+    /// The tools.
+    pub tools: &'a [ToolDefinition],
+    /// Whether it goes on to where the model answers.
+    pub generation_prompt: bool,
+    /// More variables of the template.
+    pub kwargs: &'a Map,
+}
+
 /// Builds the body of vLLM's `POST /tokenize`. It knows history's reasoning only as `reasoning` and drops the older
 /// name without a word (seen in 0.32).
-pub(crate) fn tokenize_body(model: &str, messages: &[Message], tools: &[ToolDefinition]) -> Json {
+pub(crate) fn tokenize_body(request: &TokenizeRequest<'_>) -> Json {
     let mut body = Map::new();
-    body.insert("model".to_owned(), model.into());
-    body.insert("messages".to_owned(), wire_messages(messages, "reasoning"));
-    if !tools.is_empty() {
-        body.insert("tools".to_owned(), wire_tools(tools));
+    body.insert("model".to_owned(), request.model.into());
+    body.insert("messages".to_owned(), wire_messages(request.messages, "reasoning"));
+    if !request.tools.is_empty() {
+        body.insert("tools".to_owned(), wire_tools(request.tools));
     }
-    body.insert("add_generation_prompt".to_owned(), true.into());
+    body.insert("add_generation_prompt".to_owned(), request.generation_prompt.into());
+    if !request.kwargs.is_empty() {
+        body.insert("chat_template_kwargs".to_owned(), request.kwargs.clone().into());
+    }
     body.into()
+}
+
+/// The ids in the answer to that.
+pub(crate) fn read_tokens(reply: &str) -> Result<Vec<u32>, EndpointError> {
+    let wrong = || EndpointError::NotTheApi { what: "its /tokenize gave no list of tokens".to_owned() };
+    let reply = Json::parse(reply).map_err(|_| wrong())?;
+    let tokens = reply.get("tokens").and_then(Json::as_array).ok_or_else(wrong)?;
+    tokens.iter().map(|token| token.as_i64().and_then(|id| u32::try_from(id).ok()).ok_or_else(wrong)).collect()
 }
 
 fn wire_tools(tools: &[ToolDefinition]) -> Json {

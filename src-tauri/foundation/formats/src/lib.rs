@@ -7,9 +7,11 @@
 //! Never: a panic on what a file holds, a whole dataset in memory, or a loss that is not named ([`Loss`]).
 
 mod atif;
+mod cells;
 mod chat;
 mod claude;
 mod codex;
+mod distant;
 mod error;
 mod format;
 mod frame;
@@ -36,6 +38,8 @@ mod write;
 #[cfg(test)]
 mod tests;
 
+pub use cells::{TextCell, each_text, rewrite_texts};
+pub use distant::{Pieces, TableRows};
 pub use error::{Refusal, WriteError};
 pub use format::Format;
 pub use input::Limits;

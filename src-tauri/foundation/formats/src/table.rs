@@ -44,7 +44,7 @@ impl fmt::Debug for Table {
 }
 
 /// Runs the Parquet library, which gives up on some broken files by a panic.
-fn guarded<T>(work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+pub(crate) fn guarded<T>(work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err("the Parquet data is broken".to_owned()))
 }
 
@@ -59,6 +59,34 @@ impl Table {
 
     pub(crate) const fn bytes_read(&self) -> u64 {
         self.bytes
+    }
+
+    pub(crate) fn total_rows(&self) -> u64 {
+        u64::try_from(self.reader.metadata().file_metadata().num_rows()).unwrap_or_default()
+    }
+
+    pub(crate) fn column_names(&self) -> Vec<String> {
+        let schema = self.reader.metadata().file_metadata().schema();
+        schema.get_fields().iter().map(|field| field.name().to_owned()).collect()
+    }
+
+    /// Leaves out rows; whole row groups without reading them.
+    pub(crate) fn skip(&mut self, mut rows: u64) {
+        while rows > 0 && self.rows.is_none() {
+            let Some(group) = self.reader.metadata().row_groups().get(self.group) else { return };
+            let here = u64::try_from(group.num_rows()).unwrap_or_default();
+            if here > rows {
+                break;
+            }
+            self.group += 1;
+            self.row += here;
+            rows -= here;
+        }
+        for _ in 0..rows {
+            if self.next_row().is_none() {
+                return;
+            }
+        }
     }
 
     /// The next row's number, from 1, and the row. A row group that breaks off is left for the next one.

@@ -1,7 +1,7 @@
 //! The workspace: one folder with `workspace.db`, where every trace is kept message by message.
 //!
 //! In: settings, endpoints and servers without their secrets, runs as they happen, imported traces, edits, decisions,
-//! findings of lint. Out: traces as they were captured and at every revision, lists of them by full-text search and
+//! findings of lint, the list of dataset versions. Out: traces as they were captured and at every revision, lists of them by full-text search and
 //! fields, whole tool outputs, trace files that are the same JSON as the ones that came in.
 //! Never: a secret, a changed captured message (corrections and edits stand beside it), a revision that goes, an answer
 //! before the data is on disk (WAL, `synchronous=FULL`), two programs that write to one workspace.
@@ -12,6 +12,7 @@
 
 mod branch;
 mod config;
+mod dataset;
 mod error;
 mod file;
 mod finding;

@@ -2,6 +2,7 @@
 
 mod config;
 mod crash;
+mod datasets;
 mod full;
 mod list;
 mod migrate;

@@ -20,7 +20,9 @@ pub use describe::describe;
 pub use diff::{Chunk, ChunkKind, FieldChange, MessageDiff, compare, text_diff};
 pub use error::EditError;
 pub use likeness::{fingerprint, group_alike, likeness_percent};
-pub use lint::{LINT_VERSION, LintInput, Linter, SchemaProblem, lint, schema_problems};
+pub use lint::{
+    LINT_VERSION, LintInput, Linter, SchemaProblem, Sensitive, lint, schema_problems, sensitive, stands_alone,
+};
 
 #[cfg(test)]
 mod tests;

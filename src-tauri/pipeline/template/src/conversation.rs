@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use indexmap::IndexMap;
-use tw_artifact::{Json, Map, Message, ToolDefinition};
+use tw_artifact::{Json, Message, ToolDefinition};
 
 use crate::field::Field;
 use crate::jinja::{Key, Mark, Origin, SourceId, Text, Value, at};
@@ -78,21 +78,16 @@ fn dict(entries: IndexMap<Key, Value>, origin: Origin) -> Value {
 }
 
 fn message_value(message: &Message, index: u32, sources: &mut Sources) -> Value {
-    let fields: Map = message
-        .fields()
-        .iter()
-        .filter(|(_, value)| !value.is_null())
-        .map(|(key, value)| (key.clone(), value.clone()))
-        .collect();
-    let mut entries: IndexMap<Key, Value> = IndexMap::new();
-    let reasoning = REASONING.iter().find_map(|name| fields.get(*name));
+    let fields = message.fields();
+    let mut entries: IndexMap<Key, Value> = IndexMap::with_capacity(fields.len() + 2);
+    let reasoning = REASONING.iter().find_map(|name| fields.get(*name).filter(|value| !value.is_null()));
     let mut put = |key: &str, value: Value| {
         entries.insert(Key::Str(key.into()), value);
     };
     if let Some(reasoning) = reasoning {
         put("thinking", text_field(reasoning, Some(index), Field::Reasoning, sources));
     }
-    for (key, value) in &fields {
+    for (key, value) in fields.iter().filter(|(_, value)| !value.is_null()) {
         let value = match (key.as_str(), value) {
             ("role", value) => tagged(value, sources.id(Some(index), Field::Header)),
             ("content", value) => text_field(value, Some(index), Field::Content, sources),

@@ -125,17 +125,23 @@ impl Breaks {
                 message
             })
             .collect();
+        let warning = Self::warning(&changes);
+        (messages, changes, warning)
+    }
+
+    /// What a person is told of changes; `None` without any.
+    #[must_use]
+    pub fn warning(changes: &[Normalised]) -> Option<Warning> {
         let mut which: Vec<u32> = changes.iter().map(|change| change.message).collect();
         which.dedup();
-        let warning = (!which.is_empty()).then(|| {
+        (!which.is_empty()).then(|| {
             let text = format!(
                 "line breaks that the server left around reasoning and calls were taken from {}, so that the text is \
                  what the model writes",
                 named(&which)
             );
             Warning::new(WarningKind::WhitespaceNormalised, which, text)
-        });
-        (messages, changes, warning)
+        })
     }
 }
 

@@ -15,8 +15,8 @@ const MAX_BYTES: u64 = 256 << 20;
 /// Longest string that is kept, in bytes.
 const MAX_STRING: u64 = 4 << 20;
 
-/// Most tokens of a vocabulary.
-const MAX_TOKENS: u64 = 4 << 20;
+/// Most entries of a list that is kept.
+const MAX_ITEMS: u64 = 4 << 20;
 
 /// What a chat needs of the metadata.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,6 +25,23 @@ pub(crate) struct GgufChat {
     pub(crate) templates: Vec<(String, String)>,
     /// Special tokens by name (`bos_token`, `eos_token`, ...).
     pub(crate) special_tokens: Vec<(String, String)>,
+    /// What a tokenizer can be made of.
+    pub(crate) vocabulary: Vocabulary,
+}
+
+/// The tokenizer's part of the metadata.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Vocabulary {
+    /// `tokenizer.ggml.model`: `gpt2` for byte-level BPE, `llama` for SentencePiece.
+    pub(crate) model: String,
+    /// `tokenizer.ggml.pre`: how a text is cut before.
+    pub(crate) pre: String,
+    /// Tokens by id.
+    pub(crate) tokens: Vec<String>,
+    /// `tokenizer.ggml.token_type` by id: 3 is a control token, 4 one that a person added.
+    pub(crate) types: Vec<i32>,
+    /// Merges, in order: two tokens with a space between.
+    pub(crate) merges: Vec<String>,
 }
 
 const TOKEN_IDS: [(&str, &str); 5] = [
@@ -35,7 +52,7 @@ const TOKEN_IDS: [(&str, &str); 5] = [
     ("tokenizer.ggml.seperator_token_id", "sep_token"),
 ];
 
-/// Reads the templates and special tokens of a file.
+/// Reads the templates, special tokens and vocabulary of a file.
 pub(crate) fn read(path: &Path) -> Result<GgufChat, Error> {
     let shown = path.display().to_string();
     let file = std::fs::File::open(path).map_err(|source| Error::Read { path: shown.clone(), source })?;
@@ -55,23 +72,34 @@ fn read_from(reader: impl Read) -> Result<GgufChat, String> {
     let count = input.count(version)?;
     let mut chat = GgufChat::default();
     let mut ids = Vec::new();
-    let mut tokens: Vec<String> = Vec::new();
     for _ in 0..count {
         let key = input.string(version)?;
         let kind = u32::from_le_bytes(input.bytes()?);
-        if key == "tokenizer.ggml.tokens" && kind == ARRAY {
-            let kind = u32::from_le_bytes(input.bytes()?);
-            let length = input.count(version)?;
-            if kind != STRING {
-                return Err("the vocabulary is not a list of strings".to_owned());
+        let vocabulary = &mut chat.vocabulary;
+        match (key.as_str(), kind) {
+            ("tokenizer.ggml.tokens", ARRAY) => {
+                vocabulary.tokens = input.list(STRING, version, |input| input.string(version))?;
+                continue;
             }
-            if length > MAX_TOKENS {
-                return Err(format!("its vocabulary has {length} tokens"));
+            ("tokenizer.ggml.merges", ARRAY) => {
+                vocabulary.merges = input.list(STRING, version, |input| input.string(version))?;
+                continue;
             }
-            for _ in 0..length {
-                tokens.push(input.string(version)?);
+            ("tokenizer.ggml.token_type", ARRAY) => {
+                vocabulary.types = input.list(INT32, version, |input| Ok(i32::from_le_bytes(input.bytes()?)))?;
+                continue;
             }
-        } else if let Some(name) = key.strip_prefix("tokenizer.chat_template").filter(|_| kind == STRING) {
+            ("tokenizer.ggml.model", STRING) => {
+                vocabulary.model = input.string(version)?;
+                continue;
+            }
+            ("tokenizer.ggml.pre", STRING) => {
+                vocabulary.pre = input.string(version)?;
+                continue;
+            }
+            _ => {}
+        }
+        if let Some(name) = key.strip_prefix("tokenizer.chat_template").filter(|_| kind == STRING) {
             let name = name.strip_prefix('.').filter(|name| !name.is_empty()).unwrap_or("default");
             chat.templates.push((name.to_owned(), input.string(version)?));
         } else if let Some((_, name)) = TOKEN_IDS.iter().find(|(known, _)| *known == key)
@@ -83,13 +111,14 @@ fn read_from(reader: impl Read) -> Result<GgufChat, String> {
         }
     }
     for (name, id) in ids {
-        if let Some(token) = tokens.get(id as usize) {
+        if let Some(token) = chat.vocabulary.tokens.get(id as usize) {
             chat.special_tokens.push((name.to_owned(), token.clone()));
         }
     }
     Ok(chat)
 }
 
+const INT32: u32 = 5;
 const STRING: u32 = 8;
 const ARRAY: u32 = 9;
 
@@ -127,6 +156,28 @@ impl<R: Read> Input<R> {
             return Err("it ends in the middle of its metadata".to_owned());
         }
         Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    fn list<T>(
+        &mut self,
+        wanted: u32,
+        version: u32,
+        mut item: impl FnMut(&mut Self) -> Result<T, String>,
+    ) -> Result<Vec<T>, String> {
+        let kind = u32::from_le_bytes(self.bytes()?);
+        let length = self.count(version)?;
+        if kind != wanted {
+            return Err("its vocabulary is of a form that is not known here".to_owned());
+        }
+        if length > MAX_ITEMS {
+            return Err(format!("its vocabulary has {length} entries"));
+        }
+        // Not reserved at once: a length can be said without the items being there.
+        let mut items = Vec::new();
+        for _ in 0..length {
+            items.push(item(self)?);
+        }
+        Ok(items)
     }
 
     fn skip(&mut self, bytes: u64) -> Result<(), String> {

@@ -11,23 +11,32 @@ mod emitted;
 mod error;
 mod field;
 mod gguf;
+mod gguf_tokenizer;
 mod jinja;
 mod lens;
+mod model;
 mod row;
+mod segments;
 mod source;
 mod spans;
 mod template;
 mod tokenizer;
 mod warning;
+mod words;
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests;
 
 pub use emitted::{Breaks, Emitted, Normalised, matches_emitted_ids, matches_emitted_text};
 pub use error::{Error, TemplateError, TemplateFault};
 pub use field::{Field, Piece};
 pub use jinja::Limits;
-pub use lens::{Lens, LensToken, MessageTokens, TokenSource};
+pub use lens::{Lens, MessageTokens, Stretch, TokenRun, TokenSource};
+pub use model::{MakeSettings, RowMaker};
 pub use row::{RenderedRow, Row, RowRenderer, RowReport, RowSettings, Train, render_row};
 pub use source::TemplateSource;
 pub use spans::TurnSpan;
 pub use template::{RenderInput, Rendered, SpecialTokens, Template, on_big_stack};
-pub use tokenizer::{Encoded, Tokenizer};
+pub use tokenizer::{Encoded, Tokenizer, sha256_hex};
 pub use warning::{Warning, WarningKind};

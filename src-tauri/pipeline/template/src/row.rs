@@ -1,5 +1,6 @@
 //! One training row: its text, its tokens, which of them are trained, and what a person should know.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use jiff::civil::DateTime;
@@ -8,7 +9,6 @@ use tw_artifact::{Arguments, Json, Map, Marks, Message, Role, TextField, ToolDef
 
 use crate::error::{Error, TemplateError, TemplateFault};
 use crate::field::{Field, Piece};
-use crate::lens::{Lens, LensToken, MessageTokens, TokenSource};
 use crate::source::TemplateSource;
 use crate::spans::{self, TrainedBytes, TurnSpan};
 use crate::template::{RenderInput, Rendered, SpecialTokens, Template, on_big_stack};
@@ -80,6 +80,8 @@ pub struct RowSettings {
     pub kwargs: Map,
     /// Most tokens of a row.
     pub max_tokens: Option<usize>,
+    /// Whether headers are told from bodies in answers that are not trained, too: that costs renderings of its own.
+    pub headers: bool,
     /// What `strftime_now` says.
     pub now: DateTime,
 }
@@ -88,7 +90,7 @@ impl RowSettings {
     /// All of the model's messages, at a given time.
     #[must_use]
     pub fn new(now: DateTime) -> Self {
-        Self { train: Train::All, generation_prompt: false, kwargs: Map::new(), max_tokens: None, now }
+        Self { train: Train::All, generation_prompt: false, kwargs: Map::new(), max_tokens: None, headers: true, now }
     }
 }
 
@@ -123,6 +125,9 @@ pub struct RowReport {
     /// What a person should know, in plain words.
     pub warnings: Vec<String>,
 }
+
+/// Messages of a row in which headers of answers that are not trained are still looked for.
+const MOST_WITH_HEADERS: usize = 400;
 
 /// A template, its special tokens, and a tokenizer: what rows are rendered with.
 #[derive(Clone, Copy, Debug)]
@@ -161,13 +166,15 @@ impl RowRenderer<'_> {
             };
             all = found(&wanted, &mut warnings);
             let others: Vec<u32> = models.iter().copied().filter(|place| !wanted.contains(place)).collect();
-            if self.shows_headers(&others, messages.len()) {
+            if settings.headers && !others.is_empty() && messages.len() <= MOST_WITH_HEADERS {
                 all.extend(found(&others, &mut unused));
             }
         }
         let turns: Vec<TurnSpan> = all.iter().copied().filter(|span| wanted.contains(&span.message)).collect();
         let encoded = self.tokenizer.encode(&rendered.text)?;
-        let plain = row.marks.iter().all(Marks::is_empty);
+        // Whether whole answers are trained or not the turns say already.
+        let mut marks = (0u32..).zip(&row.marks);
+        let plain = marks.all(|(place, it)| it.spans.is_empty() && (it.train != Some(true) || wanted.contains(&place)));
         let mask = if blocks && plain {
             block_mask(&encoded, &turns, &rendered.text)
         } else {
@@ -187,12 +194,6 @@ impl RowRenderer<'_> {
         })
     }
 
-    /// Finding where turns begin that are not trained costs renderings of their own: only done for rows of a size that
-    /// a person looks at.
-    const fn shows_headers(&self, others: &[u32], messages: usize) -> bool {
-        !others.is_empty() && messages <= 400
-    }
-
     /// What can end a turn: the special tokens of the tokenizer and of the template.
     fn endings(&self) -> Vec<String> {
         self.tokenizer.special_tokens().iter().chain(self.special_tokens.values()).cloned().collect()
@@ -208,29 +209,29 @@ impl RowRenderer<'_> {
 
     /// The text. String arguments are rendered as they stand, as Python does; where the template cannot take them, as the
     /// objects that they hold.
-    fn text(
+    fn text<'a>(
         &self,
-        row: &Row,
+        row: &'a Row,
         settings: &RowSettings,
         warnings: &mut Vec<Warning>,
-    ) -> Result<(Vec<Message>, Rendered), Error> {
+    ) -> Result<(Cow<'a, [Message]>, Rendered), Error> {
         let with_strings: Vec<u32> = places(&row.messages, |message| {
             message.tool_calls().iter().any(|call| matches!(call.arguments, Arguments::Text(_)))
         });
         let first = self.template.render(&self.input(&row.messages, row, settings));
         if with_strings.is_empty() {
-            return Ok((row.messages.clone(), first?));
+            return Ok((Cow::Borrowed(&row.messages), first?));
         }
         let refused = matches!(&first, Err(TemplateError { fault: TemplateFault::Run | TemplateFault::Refused, .. }));
         let done = if refused { "so they were read as objects" } else { "and stand in the text as they are" };
         let text = format!("the arguments of calls in {} were strings, {done}", named(&with_strings));
         warnings.push(Warning::new(WarningKind::StringArguments, with_strings, text));
         if !refused {
-            return Ok((row.messages.clone(), first?));
+            return Ok((Cow::Borrowed(&row.messages), first?));
         }
         let messages: Vec<Message> = row.messages.iter().cloned().map(Message::with_object_arguments).collect();
         let rendered = self.template.render(&self.input(&messages, row, settings))?;
-        Ok((messages, rendered))
+        Ok((Cow::Owned(messages), rendered))
     }
 
     /// The mask by what a person and the settings say.
@@ -270,7 +271,7 @@ impl RowRenderer<'_> {
             if message.reasoning().is_some_and(says) && !is_shown(place, Field::Reasoning) {
                 reasoning.push(place);
             }
-            if says(&message.text()) && !is_shown(place, Field::Content) {
+            if !is_shown(place, Field::Content) && says(&message.text()) {
                 texts.push(place);
             }
             let count = u32::try_from(message.tool_calls().len()).unwrap_or(u32::MAX);
@@ -348,7 +349,11 @@ pub fn render_row(
 /// character to the one that holds its last.
 fn block_mask(encoded: &Encoded, turns: &[TurnSpan], text: &str) -> Vec<u8> {
     let mut mask = vec![0; encoded.ids.len()];
-    let token_at = |byte: usize| encoded.offsets.iter().position(|(start, end)| *start <= byte && byte < *end);
+    // Tokens stand in order.
+    let token_at = |byte: usize| {
+        let place = encoded.offsets.partition_point(|(_, end)| *end <= byte);
+        encoded.offsets.get(place).filter(|(start, _)| *start <= byte).map(|_| place)
+    };
     for turn in turns {
         let last = text[..turn.end].char_indices().next_back().map_or(0, |(place, _)| place);
         // A block that begins in no token ends the search there, too.
@@ -386,7 +391,7 @@ fn wanted(roles: &[Role], train: Train, marks: &[Marks]) -> Vec<u32> {
 }
 
 /// The text in which a person's stretches are counted.
-fn field_text(message: &Message, field: TextField) -> String {
+pub(crate) fn field_text(message: &Message, field: TextField) -> String {
     match field {
         TextField::Content => message.text(),
         TextField::Reasoning => message.reasoning().unwrap_or_default().to_owned(),
@@ -438,59 +443,6 @@ fn warn_about_mask(
 }
 
 impl RenderedRow {
-    /// The row as the loss lens shows it.
-    #[must_use]
-    pub fn lens(&self) -> Lens {
-        let mut sources: Vec<TokenSource> = Vec::new();
-        let mut known = std::collections::HashMap::new();
-        let mut tokens = Vec::with_capacity(self.ids.len());
-        let mut messages: Vec<MessageTokens> = Vec::new();
-        let mut trained_tokens = 0;
-        let short = |place: usize| u32::try_from(place).unwrap_or(u32::MAX);
-        for ((id, (start, end)), mask) in self.ids.iter().zip(&self.offsets).zip(&self.mask) {
-            let source = self.source_of(*start, *end);
-            let trained = *mask == 1;
-            trained_tokens += u32::from(trained);
-            if let Some(message) = source.message {
-                let place = message as usize;
-                if messages.len() <= place {
-                    messages.resize(place + 1, MessageTokens::default());
-                }
-                messages[place].tokens += 1;
-                messages[place].trained += u32::from(trained);
-            }
-            let source = *known.entry(source).or_insert_with(|| {
-                sources.push(source);
-                short(sources.len() - 1)
-            });
-            tokens.push(LensToken { id: *id, start: short(*start), end: short(*end), source, trained });
-        }
-        Lens {
-            text: self.text.clone(),
-            sources,
-            tokens,
-            messages,
-            trained: trained_tokens,
-            warnings: self.warnings.clone(),
-        }
-    }
-
-    /// Where the most of a token's bytes come from.
-    fn source_of(&self, start: usize, end: usize) -> TokenSource {
-        let first = self.pieces.partition_point(|piece| piece.end <= start);
-        let overlap = |piece: &Piece| piece.end.min(end).saturating_sub(piece.start.max(start));
-        let mut best: Option<(&Piece, usize)> = None;
-        for piece in self.pieces[first..].iter().take_while(|piece| piece.start < end) {
-            if best.is_none_or(|(_, most)| overlap(piece) > most) {
-                best = Some((piece, overlap(piece)));
-            }
-        }
-        best.map_or(TokenSource { message: None, field: Field::Preamble }, |(piece, _)| TokenSource {
-            message: piece.message,
-            field: piece.field,
-        })
-    }
-
     /// The row as `tw render` prints it.
     #[must_use]
     pub fn report(self) -> RowReport {

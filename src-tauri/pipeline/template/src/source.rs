@@ -140,21 +140,24 @@ impl TemplateSource {
     /// # Errors
     /// No template of that name, or several and none that is the default.
     pub fn text(&self, name: Option<&str>, with_tools: bool) -> Result<&str, Error> {
+        Ok(self.choose(name, with_tools)?.1)
+    }
+
+    /// The same with its name.
+    ///
+    /// # Errors
+    /// As [`Self::text`].
+    pub fn choose(&self, name: Option<&str>, with_tools: bool) -> Result<(&str, &str), Error> {
+        let find = |name: &str| self.templates.get_key_value(name).map(|(name, text)| (name.as_str(), text.as_str()));
         let known = || self.templates.keys().cloned().collect();
-        if let Some(name) = name {
-            return self
-                .templates
-                .get(name)
-                .map(String::as_str)
-                .ok_or_else(|| Error::UnknownTemplate { name: name.to_owned(), known: known() });
-        }
-        if with_tools && let Some(text) = self.templates.get(WITH_TOOLS) {
-            return Ok(text);
-        }
-        match (self.templates.get(DEFAULT), self.templates.len()) {
-            (Some(text), _) => Ok(text),
-            (None, 0) => Err(Error::NoTemplate { place: self.place.clone() }),
-            (None, _) => Err(Error::UnknownTemplate { name: DEFAULT.to_owned(), known: known() }),
+        let unknown = |name: &str| Error::UnknownTemplate { name: name.to_owned(), known: known() };
+        match name {
+            Some(name) => find(name).ok_or_else(|| unknown(name)),
+            None if self.templates.is_empty() => Err(Error::NoTemplate { place: self.place.clone() }),
+            None => {
+                let with_tools = if with_tools { find(WITH_TOOLS) } else { None };
+                with_tools.or_else(|| find(DEFAULT)).ok_or_else(|| unknown(DEFAULT))
+            }
         }
     }
 

@@ -224,8 +224,10 @@ pub(crate) fn from_blocks(rendered: &Rendered) -> Vec<TurnSpan> {
     let mut spans: Vec<TurnSpan> = Vec::new();
     for range in &rendered.generation {
         let inside = rendered.pieces.iter().filter(|piece| piece.start < range.end && piece.end > range.start);
+        // A block after the loop over the messages (the end of the text) is the last message's.
+        let before = rendered.pieces.iter().take_while(|piece| piece.end <= range.start);
         let message = inside.filter_map(|piece| piece.message).next();
-        if let Some(message) = message {
+        if let Some(message) = message.or_else(|| before.filter_map(|piece| piece.message).last()) {
             spans.push(TurnSpan { message, start: range.start, end: range.end, ending: range.end });
         }
     }

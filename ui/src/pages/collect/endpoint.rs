@@ -109,7 +109,8 @@ fn Chosen(subject: RwSignal<Option<EndpointConfig>>) -> impl IntoView {
         chosen.with(|chosen| chosen.as_ref().map(|it| (it.id.clone(), it.base_url.clone(), it.model.clone())))
     });
     Effect::new(move |before: Option<()>| {
-        about.track();
+        // Read, not only tracked: a memo that nobody reads never looks at what it is made of.
+        about.with(|_| ());
         if before.is_some() {
             doctor.close();
         }

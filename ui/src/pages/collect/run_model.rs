@@ -270,6 +270,9 @@ impl RunModel {
             EventBody::ToolsReady { .. }
             | EventBody::ServerChanged { .. }
             | EventBody::ImportProgress(_)
+            | EventBody::DatasetProgress(_)
+            | EventBody::DatasetsChanged
+            | EventBody::HubJob(_)
             | EventBody::TraceChanged { .. } => {}
         }
     }

@@ -1,7 +1,7 @@
 //! What is said about the list and done with what is selected in it.
 
 use leptos::prelude::*;
-use tw_artifact::{ReviewChange, ReviewStatus};
+use tw_artifact::{ReviewChange, ReviewStatus, TraceChoice};
 use tw_contract::{Selection, TraceOrder};
 
 use super::actions::use_trace_actions;
@@ -10,6 +10,7 @@ use super::popover::Popover;
 use super::query;
 use super::selection::Selected;
 use crate::components::{Button, ButtonKind, Choice, Icon, IconName, Select};
+use crate::state::datasets::{PlanBegin, use_datasets};
 use crate::state::format;
 
 /// How many there are, how far the review is, and the order.
@@ -129,6 +130,15 @@ fn Bulk(browser: Browser) -> impl IntoView {
             run(traces);
         }
     };
+    let datasets = use_datasets();
+    let to_dataset = move |traces: Selection| {
+        let traces = match traces {
+            Selection::Ids(ids) => TraceChoice::Ids(ids),
+            Selection::Query(query) => TraceChoice::Query(query.search),
+        };
+        datasets.begin.set(Some(PlanBegin::Traces(traces)));
+        actions.go("/dataset/new");
+    };
     let rate_open = RwSignal::new(false);
     let rate = move |rating: u8| {
         rate_open.set(false);
@@ -159,6 +169,7 @@ fn Bulk(browser: Browser) -> impl IntoView {
                 </div>
             </Popover>
             <Button kind=ButtonKind::Quiet icon=IconName::Tag label="Tag" on_click=move |()| with(&|traces| actions.to_tag.set(Some(traces))) testid="bulk-tag"/>
+            <Button kind=ButtonKind::Quiet icon=IconName::Dataset label="Dataset" title="Plan a dataset of these traces" on_click=move |()| with(&to_dataset) testid="bulk-dataset"/>
             <Button kind=ButtonKind::Quiet icon=IconName::Export label="Export" on_click=move |()| with(&|traces| actions.to_export.set(Some(traces))) testid="bulk-export"/>
             <Button kind=ButtonKind::Quiet icon=IconName::Restart label="Run again" on_click=move |()| with(&|traces| actions.to_rerun.set(Some(traces))) testid="bulk-rerun"/>
             <Button kind=ButtonKind::Quiet icon=IconName::Trash label="Delete" on_click=move |()| with(&|traces| actions.to_delete.set(Some(traces))) testid="bulk-delete"/>

@@ -20,7 +20,6 @@ mod shortcuts;
 mod stats;
 mod table;
 mod views;
-mod window;
 
 use leptos::prelude::*;
 use leptos_router::hooks::{use_params_map, use_query_map};
@@ -45,6 +44,7 @@ use table::TraceTable;
 use views::{ColumnMenu, SaveView, Views};
 
 pub(crate) use import::{ImportBox, ImportHost, ImportStatus};
+pub(crate) use views::use_saved_queries;
 
 /// What the list shows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

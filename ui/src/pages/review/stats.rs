@@ -8,19 +8,13 @@ use tw_contract::{ApiError, Bar, TraceQuery, TraceStats};
 use super::browser::Browser;
 use super::query;
 use crate::backend::use_api;
-use crate::components::{ErrorBox, Skeleton};
+use crate::components::{ErrorBox, Histogram, HistogramBar, Skeleton};
 use crate::state::format;
 
 /// Bars of a list that are shown at first.
 const SHOWN: usize = 10;
-/// Width of a histogram, in units of its own.
+/// Width of the strip of decisions, in units of its own.
 const WIDTH: f64 = 320.0;
-/// Height of its highest bar.
-const HEIGHT: f64 = 84.0;
-/// Widest bar.
-const WIDEST: f64 = 56.0;
-/// Room above the bars for their numbers.
-const ABOVE: f64 = 14.0;
 
 /// The statistics.
 #[component]
@@ -85,9 +79,9 @@ fn Plots(stats: TraceStats, browser: Browser) -> impl IntoView {
     view! {
         <div class="plots">
             <Decided stats=stats.clone() browser/>
-            <Histogram title="Steps" unit="step" field="steps" bars=stats.steps browser/>
-            <Histogram title="Tokens" unit="token" field="tokens" bars=stats.tokens browser/>
-            <Histogram title="Errors" unit="error" field="errors" bars=stats.errors browser/>
+            <TraceHistogram title="Steps" unit="step" field="steps" bars=stats.steps browser/>
+            <TraceHistogram title="Tokens" unit="token" field="tokens" bars=stats.tokens browser/>
+            <TraceHistogram title="Errors" unit="error" field="errors" bars=stats.errors browser/>
             <Ranking title="Tools" field="tool" rows=tools browser/>
             <Ranking title="Models" field="model" rows=models browser/>
             <Ranking title="Findings" field="lint" rows=findings browser/>
@@ -142,79 +136,35 @@ fn covered(bar: &Bar) -> String {
 }
 
 #[component]
-fn Histogram(
+fn TraceHistogram(
     title: &'static str,
     unit: &'static str,
     field: &'static str,
     bars: Vec<Bar>,
     browser: Browser,
 ) -> impl IntoView {
-    let highest = bars.iter().map(|bar| bar.traces).max().unwrap_or(0).max(1);
-    let most = f64::from(highest);
-    let count = u32::try_from(bars.len()).unwrap_or(1).max(1);
-    let step = (WIDTH / f64::from(count)).min(WIDEST);
-    // Numbers stand under every bar, or every second or third where they would touch.
-    let every = (34.0 / step).ceil().max(1.0);
-    let mut place = 0.0_f64;
+    let asked: Vec<String> = bars.iter().map(covered).collect();
     let drawn = bars
         .iter()
-        .map(|bar| {
-            let height = if bar.traces == 0 { 0.0 } else { (f64::from(bar.traces) / most * HEIGHT).max(2.0) };
-            let (x, y) = (place * step, ABOVE + HEIGHT - height);
-            let labelled = place % every < 0.5;
-            place += 1.0;
-            let asked = covered(bar);
-            let words = format!("{} with {} {}", format::counted(bar.traces, "trace"), asked.replace("..", " to "), plural(unit));
-            let value = StoredValue::new(asked);
-            let ask = move || browser.query.update(|query| *query = query::choose(query, field, &value.read_value()));
-            let shown = bar.traces > 0 && (step > 22.0 || bar.traces == highest);
-            let focusable = if bar.traces == 0 { "-1" } else { "0" };
-            view! {
-                <g
-                    class="plot-bar"
-                    role="button"
-                    tabindex=focusable
-                    aria-label=words.clone()
-                    data-testid="stats-bar"
-                    on:click=move |_| ask()
-                    on:keydown=move |event: leptos::ev::KeyboardEvent| {
-                        if matches!(event.code().as_str(), "Enter" | "Space") {
-                            event.prevent_default();
-                            ask();
-                        }
-                    }
-                >
-                    <title>{words.clone()}</title>
-                    <rect class="bar-ground" x=x.to_string() y="0" width=step.to_string() height=(ABOVE + HEIGHT + 16.0).to_string()></rect>
-                    <rect class="bar-value" x=(x + 1.0).to_string() y=y.to_string() width=(step - 2.0).max(1.0).to_string() height=height.to_string() rx="1.5"></rect>
-                    {shown
-                        .then(|| {
-                            view! { <text class="bar-count" x=(x + step / 2.0).to_string() y=(y - 3.0).to_string() text-anchor="middle">{format::short_count(bar.traces)}</text> }
-                        })}
-                    {labelled
-                        .then(|| {
-                            view! { <text class="bar-label" x=(x + 1.0).to_string() y=(ABOVE + HEIGHT + 12.0).to_string()>{format::short_count(bar.from)}</text> }
-                        })}
-                </g>
-            }
+        .zip(&asked)
+        .map(|(bar, asked)| HistogramBar {
+            from: bar.from,
+            to: bar.to,
+            count: bar.traces,
+            words: format!(
+                "{} with {} {}",
+                format::counted(bar.traces, "trace"),
+                asked.replace("..", " to "),
+                plural(unit)
+            ),
         })
-        .collect_view();
-    view! {
-        <figure class="plot">
-            <figcaption>{title}</figcaption>
-            {if bars.is_empty() {
-                view! { <p class="filter-none">"Nothing to count."</p> }.into_any()
-            } else {
-                view! {
-                    <svg class="histogram" viewBox=format!("0 0 {WIDTH} {}", ABOVE + HEIGHT + 16.0) role="group" aria-label=format!("Traces by {}", title.to_lowercase())>
-                        {drawn}
-                        <line class="axis" x1="0" x2=WIDTH.to_string() y1=(ABOVE + HEIGHT).to_string() y2=(ABOVE + HEIGHT).to_string()></line>
-                    </svg>
-                }
-                    .into_any()
-            }}
-        </figure>
-    }
+        .collect();
+    let pick = move |place: usize| {
+        if let Some(value) = asked.get(place) {
+            browser.query.update(|query| *query = query::choose(query, field, value));
+        }
+    };
+    view! { <Histogram title label=format!("Traces by {}", title.to_lowercase()) bars=drawn on_pick=pick testid="stats-bar"/> }
 }
 
 fn plural(unit: &str) -> String {

@@ -5,17 +5,14 @@ use std::ops::Range;
 use leptos::html;
 use leptos::prelude::*;
 use tw_contract::TraceOrder;
-use wasm_bindgen::JsCast;
-use wasm_bindgen::prelude::Closure;
-use web_sys::ResizeObserver;
 
 use super::actions::use_trace_actions;
 use super::browser::{Browser, Scroll, Sort};
 use super::columns::{self, Column, Shown};
 use super::row::TraceRow;
 use super::selection::Selected;
-use super::window::{row_of_slot, visible};
-use crate::components::{Icon, IconName};
+use crate::components::window::{row_of_slot, visible};
+use crate::components::{Icon, IconName, watch_size};
 use crate::state::format;
 
 /// Height of a row of the table, in pixels.
@@ -28,9 +25,6 @@ const HEAD_PX: f64 = 28.0;
 const AROUND: usize = 8;
 /// A head is dragged once it was moved so far, in pixels.
 const DRAG_PX: i32 = 6;
-
-/// An observer and what it calls.
-type Observer = (ResizeObserver, Closure<dyn FnMut()>);
 
 /// The table; beside an open trace a single narrow column.
 #[component]
@@ -190,30 +184,6 @@ pub(super) fn TraceTable(
 #[expect(clippy::cast_precision_loss, reason = "places of rows are far below 2^53")]
 fn place_px_of(rows: usize, row_px: f64) -> f64 {
     rows as f64 * row_px
-}
-
-fn watch_size(node: NodeRef<html::Div>, measure: impl Fn() + Copy + 'static) {
-    let heard = Closure::<dyn FnMut()>::new(measure);
-    let observer = ResizeObserver::new(heard.as_ref().unchecked_ref()).ok();
-    let stored: StoredValue<Option<Observer>, LocalStorage> =
-        StoredValue::new_local(observer.map(|observer| (observer, heard)));
-    Effect::new(move |_| {
-        if let Some(element) = node.get() {
-            stored.try_with_value(|it| {
-                if let Some((observer, _)) = it {
-                    observer.observe(&element);
-                }
-            });
-            measure();
-        }
-    });
-    on_cleanup(move || {
-        stored.try_update_value(|it| {
-            if let Some((observer, _)) = it {
-                observer.disconnect();
-            }
-        });
-    });
 }
 
 /// What a click on a head asks for: the order, and whether its first direction is the reverse one.

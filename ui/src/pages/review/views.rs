@@ -19,6 +19,12 @@ struct SavedView {
     columns: Vec<Shown>,
 }
 
+/// The names of the saved views and the query of each, followed.
+pub(crate) fn use_saved_queries() -> Memo<Vec<(String, String)>> {
+    let views = use_setting("review-views", Vec::<SavedView>::new());
+    Memo::new(move |_| views.with(|views| views.iter().map(|view| (view.name.clone(), view.query.clone())).collect()))
+}
+
 /// The saved views.
 #[component]
 pub(super) fn Views(browser: Browser, columns: RwSignal<Vec<Shown>>) -> impl IntoView {

@@ -6,7 +6,7 @@ use tw_support::endpoint::{EndpointOptions, Flavour, Recorded, answer};
 use tw_vault::Secret;
 
 use super::{RETRY, TIMEOUTS, ask, client, endpoint, endpoint_with, request, weather_tool};
-use crate::EndpointClient;
+use crate::{EndpointClient, TokenizeRequest};
 
 #[tokio::test]
 async fn the_list_of_models() {
@@ -55,24 +55,36 @@ async fn a_conversation_with_two_turns() {
 }
 
 #[tokio::test]
-async fn the_length_of_a_prompt() {
+async fn the_tokens_of_a_conversation() {
     let endpoint = endpoint([answer()]).await;
     let call = Message::tool_call("c1", "weather", Json::parse(r#"{"city":"Rome"}"#).unwrap());
     let messages = [Message::user("hi"), Message::assistant("", Some("hm".to_owned()), vec![call])];
-    let length = client(&endpoint).tokenize_len("scripted-model", &messages, &[weather_tool()]).await.unwrap();
-    assert!(length.is_some_and(|length| length > 10));
+    let kwargs = tw_artifact::Map::from([("enable_thinking".to_owned(), false.into())]);
+    let tools = [weather_tool()];
+    let request = TokenizeRequest {
+        model: "scripted-model",
+        messages: &messages,
+        tools: &tools,
+        generation_prompt: true,
+        kwargs: &kwargs,
+    };
+    let tokens = client(&endpoint).tokenize(&request).await.unwrap().unwrap();
+    assert!(tokens.len() > 10);
     insta::assert_snapshot!(endpoint.requests()[0].snapshot(), @r#"
     POST /tokenize
     content-type: application/json
-    {"model":"scripted-model","messages":[{"role":"user","content":"hi"},{"role":"assistant","content":"","reasoning":"hm","tool_calls":[{"id":"c1","type":"function","function":{"name":"weather","arguments":"{\"city\":\"Rome\"}"}}]}],"tools":[{"type":"function","function":{"name":"weather","description":"The weather","parameters":{"type":"object","properties":{"city":{"type":"string"},"days":{"type":"integer"}}}}}],"add_generation_prompt":true}
+    {"model":"scripted-model","messages":[{"role":"user","content":"hi"},{"role":"assistant","content":"","reasoning":"hm","tool_calls":[{"id":"c1","type":"function","function":{"name":"weather","arguments":"{\"city\":\"Rome\"}"}}]}],"tools":[{"type":"function","function":{"name":"weather","description":"The weather","parameters":{"type":"object","properties":{"city":{"type":"string"},"days":{"type":"integer"}}}}}],"add_generation_prompt":true,"chat_template_kwargs":{"enable_thinking":false}}
     "#);
 }
 
 #[tokio::test]
-async fn the_length_of_a_prompt_is_not_known_at_servers_without_that_route() {
+async fn the_tokens_are_not_known_at_servers_without_that_route() {
     let options = EndpointOptions { flavour: Flavour::OpenAi, ..EndpointOptions::default() };
     let endpoint = endpoint_with(options, [answer()]).await;
-    assert_eq!(client(&endpoint).tokenize_len("m", &[Message::user("hi")], &[]).await.unwrap(), None);
+    let (messages, kwargs) = ([Message::user("hi")], tw_artifact::Map::new());
+    let request =
+        TokenizeRequest { model: "m", messages: &messages, tools: &[], generation_prompt: false, kwargs: &kwargs };
+    assert_eq!(client(&endpoint).tokenize(&request).await.unwrap(), None);
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ mod answers;
 mod calls;
 mod ending;
 mod fit;
+mod gate;
 mod mend;
 mod pairing;
 mod random;
@@ -26,6 +27,7 @@ mod tests;
 
 use tw_artifact::{CallRecord, EditedMessage, Finding, RunState, ToolDefinition};
 
+pub use gate::{Sensitive, sensitive, stands_alone};
 pub use schema::{SchemaProblem, schema_problems};
 
 use report::Report;

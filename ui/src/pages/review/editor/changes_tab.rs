@@ -68,7 +68,8 @@ pub(super) fn Changes(compared: Compared) -> impl IntoView {
         });
     });
     Effect::new(move |_| {
-        head.track();
+        // Read, not only tracked: a memo that nobody reads never looks at what it is made of.
+        head.with(|_| ());
         compared.from.track();
         compared.to.track();
         fetch.run(());

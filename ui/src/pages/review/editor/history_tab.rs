@@ -48,7 +48,8 @@ pub(super) fn HistoryTab(compared: Compared) -> impl IntoView {
         });
     });
     Effect::new(move |_| {
-        head.track();
+        // Read, not only tracked: a memo that nobody reads never looks at what it is made of.
+        head.with(|_| ());
         fetch.run(());
     });
     let lines = Memo::new(move |_| {

@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use super::View;
 use super::changes_tab::{Changes, Compared};
 use super::history_tab::HistoryTab;
+use super::lens_tab::LensTab;
 use super::lint_tab::LintTab;
 use super::notes_tab::Notes;
 use super::raw_tab::RawJson;
@@ -29,6 +30,7 @@ pub(super) fn Inspector(view_of: RwSignal<View>) -> impl IntoView {
         let count = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
         let mut tabs = vec![
             Tab::new(View::Lint, "Lint", "tab-lint").count(count(findings)),
+            Tab::new(View::Lens, "Loss lens", "tab-lens"),
             Tab::new(View::Changes, "Changes", "tab-changes"),
             Tab::new(View::History, "History", "tab-history"),
             Tab::new(View::Raw, "Raw JSON", "tab-raw"),
@@ -38,7 +40,7 @@ pub(super) fn Inspector(view_of: RwSignal<View>) -> impl IntoView {
             Tab::new(View::Run, "Run", "tab-run"),
         ];
         if revision > 0
-            && let Some(history) = tabs.get_mut(2)
+            && let Some(history) = tabs.iter_mut().find(|tab| tab.value == View::History)
         {
             history.count = Some(revision);
         }
@@ -50,6 +52,7 @@ pub(super) fn Inspector(view_of: RwSignal<View>) -> impl IntoView {
             <div class="reader-body">
                 {move || match view_of.get() {
                     View::Lint => view! { <LintTab/> }.into_any(),
+                    View::Lens => view! { <LensTab/> }.into_any(),
                     View::Changes => view! { <Changes compared/> }.into_any(),
                     View::History => view! { <HistoryTab compared/> }.into_any(),
                     View::Raw => view! { <RawJson/> }.into_any(),

@@ -13,10 +13,10 @@ mod completion;
 mod diff_view;
 mod drafts;
 mod drag;
-mod float_menu;
 mod head;
 mod history_tab;
 mod inspector;
+mod lens_tab;
 mod lint_tab;
 mod live;
 mod marks;
@@ -60,6 +60,8 @@ pub(super) enum View {
     /// What lint found.
     #[default]
     Lint,
+    /// What a model is trained on, token by token.
+    Lens,
     /// What was changed.
     Changes,
     /// Who changed what, and when.
@@ -101,6 +103,7 @@ pub(super) fn Editor(
     );
     for (id, title, tab) in [
         ("tab-lint", "Show what lint found", View::Lint),
+        ("tab-lens", "Show the loss lens: what is trained", View::Lens),
         ("tab-changes", "Show what was changed", View::Changes),
         ("tab-history", "Show every revision", View::History),
         ("tab-raw", "Show the raw JSON", View::Raw),

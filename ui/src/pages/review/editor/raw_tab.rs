@@ -38,7 +38,8 @@ pub(super) fn RawJson() -> impl IntoView {
         });
     });
     Effect::new(move |_| {
-        version.track();
+        // Read, not only tracked: a memo that nobody reads never looks at what it is made of.
+        version.with(|_| ());
         fetch.run(());
     });
     let lines = Memo::new(move |_| {

@@ -13,11 +13,10 @@ use tw_contract::{
 
 use super::assist::Assist;
 use super::drafts::Drafts;
-use super::float_menu::FloatMenu;
 use super::patching::{self, Row};
 use super::selection::Selection;
 use crate::backend::{Api, use_api};
-use crate::components::ListHandle;
+use crate::components::{FloatMenu, ListHandle};
 use crate::state::toasts::{Toasts, use_toasts};
 
 /// Whether the trace has come.

@@ -8,11 +8,10 @@ use wasm_bindgen::JsCast;
 
 use super::card::{Card, InsertHere};
 use super::drag::{Drag, DragHost};
-use super::float_menu::FloatMenuHost;
 use super::patching::Row;
 use super::state::{Editing, focus_card, use_editing};
 use crate::components::turn::BrokenOff;
-use crate::components::{Button, Empty, IconName, VirtualList};
+use crate::components::{FloatMenuHost, Button, Empty, IconName, VirtualList};
 use crate::state::keys::{Action, use_action};
 
 /// The timeline.
