@@ -11,11 +11,12 @@ use crate::review::{field_diff, moved};
 
 impl App {
     pub(crate) async fn assist(&self, request: AssistRequest) -> Result<AssistProposal, ApiError> {
-        let desk = self.desk(&request.id, None).await?;
-        if desk.edition.revision != request.base {
+        let desk = self.desk(&request.id).await?;
+        if desk.trace.edition.revision != request.base {
             return Err(moved());
         }
         let message = desk
+            .trace
             .edition
             .messages
             .iter()
@@ -31,7 +32,7 @@ impl App {
         let chat = ChatRequest {
             model: model.to_owned(),
             messages: vec![
-                Message::system(instruction(&request, message, &desk.edition.tools)),
+                Message::system(instruction(&request, message, &desk.trace.edition.tools)),
                 Message::user(format!("The text:\n\n{before}")),
             ],
             sampling: Sampling { temperature: Some(0.2), ..Sampling::default() },

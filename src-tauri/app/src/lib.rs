@@ -5,12 +5,14 @@
 
 mod assist;
 mod commands;
+mod desk;
 mod endpoints;
 mod errors;
 mod export;
 mod hub;
 mod import;
 mod incoming;
+mod linters;
 mod live;
 mod render;
 mod rerun;
@@ -33,6 +35,7 @@ use tw_mcp::LaunchContext;
 use tw_store::Store;
 use tw_vault::Vault;
 
+use crate::desk::Desks;
 use crate::errors::Api;
 use crate::hub::Hub;
 use crate::import::Imports;
@@ -57,6 +60,7 @@ pub struct AppOptions {
 pub struct App {
     workspace: Utf8PathBuf,
     store: Store,
+    desks: Desks,
     vault: Vault,
     hub: Arc<Hub>,
     imports: Arc<Imports>,
@@ -72,13 +76,16 @@ impl App {
     /// # Errors
     /// The folder cannot be made or written, another process has it open, or its database is newer than this app.
     pub async fn open(options: AppOptions) -> Result<Arc<Self>, ApiError> {
-        let store = Store::open(&options.workspace).api()?;
+        // Asking the login shell may take a second; whoever starts a server waits for it.
+        tokio::spawn(tw_mcp::login_path());
+        let folder = options.workspace.clone();
+        let store = blocking(move || Store::open(&folder)).await?.api()?;
         let vault = match options.vault {
             Some(vault) => vault,
             None => blocking(Vault::open).await?,
         };
         let hub = Arc::new(Hub::new());
-        let mut context = LaunchContext::new(tw_mcp::login_path().await, options.workspace.clone().into_std_path_buf());
+        let mut context = LaunchContext::new(String::new(), options.workspace.clone().into_std_path_buf());
         context.guard_exe = options.guard_exe;
         let servers = Servers::new(
             store.clone(),
@@ -90,6 +97,7 @@ impl App {
         let app = Arc::new(Self {
             workspace: options.workspace,
             store,
+            desks: Desks::default(),
             vault,
             imports: Imports::new(Arc::clone(&hub)),
             hub,
