@@ -207,9 +207,9 @@ fn found_sources(sources: Vec<ImportSource>) -> Result<Vec<Source>, ApiError> {
                 }
                 let mut files = Vec::new();
                 if path.is_dir() {
-                    walk(&path, &mut files)
+                    walk(&path, &mut files);
                 } else {
-                    files.push(path)
+                    files.push(path);
                 }
                 for path in files {
                     let bytes = std::fs::metadata(&path).map(|it| it.len()).unwrap_or_default();
