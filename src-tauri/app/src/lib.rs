@@ -76,8 +76,6 @@ impl App {
     /// # Errors
     /// The folder cannot be made or written, another process has it open, or its database is newer than this app.
     pub async fn open(options: AppOptions) -> Result<Arc<Self>, ApiError> {
-        // Asking the login shell may take a second; whoever starts a server waits for it.
-        tokio::spawn(tw_mcp::login_path());
         let folder = options.workspace.clone();
         let store = blocking(move || Store::open(&folder)).await?.api()?;
         let vault = match options.vault {
@@ -85,6 +83,7 @@ impl App {
             None => blocking(Vault::open).await?,
         };
         let hub = Arc::new(Hub::new());
+        // The login shell may take a second to say its PATH: it is asked when the first server starts.
         let mut context = LaunchContext::new(String::new(), options.workspace.clone().into_std_path_buf());
         context.guard_exe = options.guard_exe;
         let servers = Servers::new(
