@@ -4,6 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine as _;
 use camino::{Utf8Path, Utf8PathBuf};
 use tempfile::TempDir;
 use tokio::sync::broadcast::error::RecvError;
@@ -12,8 +13,8 @@ use tw_artifact::{
     ApprovalPolicy, EndpointConfig, EndpointPreset, PolicyMode, RunSpec, RunState, Trace, Transport as ServerTransport,
 };
 use tw_contract::{
-    ApiError, Client, ContinueRequest, EndpointSave, IdRequest, KeyChange, NameValue, RunRequest, RunView, ServerDraft,
-    Transport,
+    ApiError, Client, ContinueRequest, EndpointSave, IdRequest, ImportPlan, ImportProgress, ImportSource, KeyChange,
+    NameValue, RunRequest, RunView, ServerDraft, Transport,
 };
 use tw_support::drive::tw_binary;
 use tw_support::endpoint::{MODEL, ScriptedEndpoint};
@@ -66,6 +67,33 @@ impl Desk {
         app.shutdown().await;
         drop(app);
         Self::open_in(dir, vault).await
+    }
+
+    /// Closes the app and leaves the workspace to someone else, a window for example.
+    pub(crate) async fn close(self) -> Arc<TempDir> {
+        self.app.shutdown().await;
+        self.dir
+    }
+
+    /// Imports a file of rows and waits until that is over.
+    pub(crate) async fn import(&self, name: &str, text: impl AsRef<[u8]>) -> ImportProgress {
+        let base64 = base64::engine::general_purpose::STANDARD.encode(text);
+        let plan = ImportPlan { sources: vec![ImportSource::File { name: name.to_owned(), base64 }], format: None };
+        let mut events = self.app.events();
+        let id = self.api().import_start(plan).await.expect("the import starts").id;
+        within(async {
+            loop {
+                let progress = self.api().import_view(IdRequest { id: id.clone() }).await.expect("it is known");
+                if progress.ended.is_some() {
+                    return progress;
+                }
+                match events.recv().await {
+                    Ok(_) | Err(RecvError::Lagged(_)) => {}
+                    Err(RecvError::Closed) => panic!("the app ended"),
+                }
+            }
+        })
+        .await
     }
 
     pub(crate) fn workspace(&self) -> Utf8PathBuf {

@@ -9,5 +9,6 @@ mod mcp_client;
 mod mcp_servers;
 mod openai_client;
 mod review;
+mod review_browser;
 mod vllm;
 mod window_servers;

@@ -76,6 +76,19 @@ impl Imports {
         lock(&self.jobs).get(id).cloned().ok_or_else(|| ApiError::not_found("import"))
     }
 
+    /// Those that go on. Ids are uuid v7: they sort by age.
+    pub(crate) fn active(&self) -> Vec<ImportProgress> {
+        let jobs = lock(&self.jobs);
+        let mut active: Vec<ImportProgress> = jobs
+            .values()
+            .map(|job| lock(&job.progress))
+            .filter(|progress| progress.ended.is_none())
+            .map(|progress| ImportProgress { traces: Vec::new(), ..progress.clone() })
+            .collect();
+        active.sort_by(|one, other| one.id.cmp(&other.id));
+        active
+    }
+
     pub(crate) fn view(&self, id: &str) -> Result<ImportProgress, ApiError> {
         Ok(lock(&self.job(id)?.progress).clone())
     }

@@ -13,10 +13,12 @@ mod completion;
 mod diff_view;
 mod drafts;
 mod drag;
+mod edit_bar;
 mod float_menu;
 mod head;
 mod history_tab;
 mod inspector;
+mod keep;
 mod lint_tab;
 mod live;
 mod marks;
@@ -37,6 +39,9 @@ mod text_edit;
 mod text_view;
 mod timeline;
 mod tools_tab;
+mod whole;
+mod whole_edit;
+mod writing;
 
 use leptos::prelude::*;
 
@@ -88,6 +93,7 @@ pub(super) fn Editor(
     let editing = Editing::provide(&id);
     provide_context(ShownTab(view_of));
     live::follow(editing);
+    keep::keep(editing);
     use_action(
         Action::new("reasoning-all", "Editor", "Open or fold all reasoning", move || page.folds.toggle_all())
             .keys("KeyO"),
