@@ -16,7 +16,8 @@ use tw_contract::{
     ApiError, Client, ContinueRequest, EndpointSave, IdRequest, ImportPlan, ImportProgress, ImportSource, KeyChange,
     NameValue, RunRequest, RunView, ServerDraft, Transport,
 };
-use tw_support::drive::tw_binary;
+use tw_store::Store;
+use tw_support::drive::{tw_binary, wait_for};
 use tw_support::endpoint::{MODEL, ScriptedEndpoint};
 use tw_support::mcp::{Behaviour, fake_server_path};
 use tw_vault::Vault;
@@ -64,15 +65,15 @@ impl Desk {
     /// Closes the app and opens the workspace again, as after a restart.
     pub(crate) async fn reopen(self) -> Self {
         let Self { dir, app, vault } = self;
-        app.shutdown().await;
-        drop(app);
+        let_go(&dir, app).await;
         Self::open_in(dir, vault).await
     }
 
     /// Closes the app and leaves the workspace to someone else, a window for example.
     pub(crate) async fn close(self) -> Arc<TempDir> {
-        self.app.shutdown().await;
-        self.dir
+        let Self { dir, app, .. } = self;
+        let_go(&dir, app).await;
+        dir
     }
 
     /// Imports a file of rows and waits until that is over.
@@ -200,6 +201,15 @@ impl Desk {
         })
         .await
     }
+}
+
+/// Ends the app and waits until its workspace is free.
+async fn let_go(dir: &TempDir, app: Arc<App>) {
+    app.shutdown().await;
+    drop(app);
+    // Work that was just begun in the background may hold the workspace a moment longer.
+    let free = wait_for("a workspace that is free", PATIENCE, async || Store::open(&workspace_of(dir)).ok());
+    drop(free.await.expect("the app lets go of its workspace"));
 }
 
 /// Fails a test that hangs.
