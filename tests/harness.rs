@@ -4,6 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine as _;
 use camino::{Utf8Path, Utf8PathBuf};
 use tempfile::TempDir;
 use tokio::sync::broadcast::error::RecvError;
@@ -12,10 +13,11 @@ use tw_artifact::{
     ApprovalPolicy, EndpointConfig, EndpointPreset, PolicyMode, RunSpec, RunState, Trace, Transport as ServerTransport,
 };
 use tw_contract::{
-    ApiError, Client, ContinueRequest, EndpointSave, IdRequest, KeyChange, NameValue, RunRequest, RunView, ServerDraft,
-    Transport,
+    ApiError, Client, ContinueRequest, EndpointSave, IdRequest, ImportPlan, ImportProgress, ImportSource, KeyChange,
+    NameValue, RunRequest, RunView, ServerDraft, Transport,
 };
-use tw_support::drive::tw_binary;
+use tw_store::Store;
+use tw_support::drive::{tw_binary, wait_for};
 use tw_support::endpoint::{MODEL, ScriptedEndpoint};
 use tw_support::mcp::{Behaviour, fake_server_path};
 use tw_vault::Vault;
@@ -63,9 +65,36 @@ impl Desk {
     /// Closes the app and opens the workspace again, as after a restart.
     pub(crate) async fn reopen(self) -> Self {
         let Self { dir, app, vault } = self;
-        app.shutdown().await;
-        drop(app);
+        let_go(&dir, app).await;
         Self::open_in(dir, vault).await
+    }
+
+    /// Closes the app and leaves the workspace to someone else, a window for example.
+    pub(crate) async fn close(self) -> Arc<TempDir> {
+        let Self { dir, app, .. } = self;
+        let_go(&dir, app).await;
+        dir
+    }
+
+    /// Imports a file of rows and waits until that is over.
+    pub(crate) async fn import(&self, name: &str, text: impl AsRef<[u8]>) -> ImportProgress {
+        let base64 = base64::engine::general_purpose::STANDARD.encode(text);
+        let plan = ImportPlan { sources: vec![ImportSource::File { name: name.to_owned(), base64 }], format: None };
+        let mut events = self.app.events();
+        let id = self.api().import_start(plan).await.expect("the import starts").id;
+        within(async {
+            loop {
+                let progress = self.api().import_view(IdRequest { id: id.clone() }).await.expect("it is known");
+                if progress.ended.is_some() {
+                    return progress;
+                }
+                match events.recv().await {
+                    Ok(_) | Err(RecvError::Lagged(_)) => {}
+                    Err(RecvError::Closed) => panic!("the app ended"),
+                }
+            }
+        })
+        .await
     }
 
     pub(crate) fn workspace(&self) -> Utf8PathBuf {
@@ -172,6 +201,15 @@ impl Desk {
         })
         .await
     }
+}
+
+/// Ends the app and waits until its workspace is free.
+async fn let_go(dir: &TempDir, app: Arc<App>) {
+    app.shutdown().await;
+    drop(app);
+    // Work that was just begun in the background may hold the workspace a moment longer.
+    let free = wait_for("a workspace that is free", PATIENCE, async || Store::open(&workspace_of(dir)).ok());
+    drop(free.await.expect("the app lets go of its workspace"));
 }
 
 /// Fails a test that hangs.

@@ -4,6 +4,11 @@
 mod dataset;
 mod page;
 mod review;
+mod review_drafts;
+mod review_files;
+mod review_hostile;
+mod review_keys;
+mod review_many;
 mod servers;
 #[cfg(target_os = "linux")]
 mod system_browser;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use thirtyfour::{By, WebDriver, WebElement};
+use thirtyfour::{By, TypingData, WebDriver, WebElement};
 use tw_support::drive::wait_for;
 
 /// How long something may take to show.
@@ -139,8 +139,25 @@ impl<'a> Page<'a> {
         said
     }
 
+    /// Waits until the page answers `script` with `true`.
+    pub(super) async fn until(&self, script: &str) -> Result<()> {
+        let held = wait_for(script, PATIENCE, async || {
+            let answer = self.0.execute(format!("return Boolean({script})"), Vec::new()).await.ok()?;
+            answer.convert::<bool>().ok()?.then_some(())
+        });
+        match held.await {
+            Ok(()) => Ok(()),
+            Err(error) => bail!("{error}\n{}", self.words().await),
+        }
+    }
+
+    /// What the page answers to `script`.
+    pub(super) async fn ask<T: serde::de::DeserializeOwned>(&self, script: &str) -> Result<T> {
+        Ok(self.0.execute(format!("return {script}"), Vec::new()).await?.convert()?)
+    }
+
     /// Presses a key where the focus is.
-    pub(super) async fn press(&self, key: &str) -> Result<()> {
+    pub(super) async fn press(&self, key: impl Into<TypingData>) -> Result<()> {
         Ok(self.0.action_chain().send_keys(key).perform().await?)
     }
 

@@ -138,7 +138,7 @@ async fn of_card(driver: &WebDriver, id: u64, testid: &str) -> Result<WebElement
 }
 
 /// Points at a card, so that what it offers shows, and clicks one of its buttons.
-async fn click_on_card(driver: &WebDriver, id: u64, testid: &str) -> Result<()> {
+pub(super) async fn click_on_card(driver: &WebDriver, id: u64, testid: &str) -> Result<()> {
     let button = of_card(driver, id, testid).await?;
     button.scroll_into_view().await?;
     driver.action_chain().move_to_element_center(&button).perform().await?;
@@ -147,8 +147,10 @@ async fn click_on_card(driver: &WebDriver, id: u64, testid: &str) -> Result<()> 
 
 /// Types in place of what stands there, as a person does: a field that is cleared by the driver loses the focus, which
 /// saves it.
-async fn retype(field: &WebElement, text: &str) -> Result<()> {
+pub(super) async fn retype(field: &WebElement, text: &str) -> Result<()> {
     field.send_keys(Key::Control + "a").await?;
+    // A line ends with the key for it: not every driver types a line feed.
+    let text = text.replace('\n', &Key::Enter.value().to_string());
     Ok(field.send_keys(text).await?)
 }
 
@@ -208,7 +210,7 @@ async fn put_right(open: &Open, name: &str) -> Result<()> {
     Ok(())
 }
 
-async fn open_trace(driver: &WebDriver, title: &str) -> Result<()> {
+pub(super) async fn open_trace(driver: &WebDriver, title: &str) -> Result<()> {
     let clicked = wait_for(title, PATIENCE, async || {
         for row in driver.find_all(By::Css("[data-testid=trace-row]")).await.ok()? {
             if row.prop("textContent").await.ok().flatten().is_some_and(|text| text.contains(title)) {

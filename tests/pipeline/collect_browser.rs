@@ -30,7 +30,7 @@ pub(crate) fn playwright_args() -> Vec<String> {
 }
 
 /// The text of the last tool result, as a model would read it.
-fn last_result(request: &Recorded) -> String {
+pub(crate) fn last_result(request: &Recorded) -> String {
     let messages = request.body["messages"].as_array().cloned().unwrap_or_default();
     let last = messages.iter().rev().find(|message| message["role"] == "tool");
     last.and_then(|message| message["content"].as_str()).unwrap_or_default().to_owned()

@@ -11,6 +11,7 @@ mod mcp_client;
 mod mcp_servers;
 mod openai_client;
 mod review;
+mod review_browser;
 mod template;
 mod vllm;
 mod window_servers;

@@ -8,7 +8,7 @@ use tw_artifact::{
 use tw_contract::{
     AssistRequest, AssistTask, CallDecision, DecideRequest, DiffRequest, EditOutcome, EditRequest, ErrorCode,
     IdRequest, KeyChange, MessageChange, PairRequest, Remember, Replay, RerunRequest, ReviewMark, ReviewView,
-    RevisionRequest, Selection, TraceQuery,
+    RevisionRequest, Selection, SetSetting, SettingRequest, TraceQuery,
 };
 use tw_support::endpoint::{MODEL, ScriptedEndpoint, answer};
 use tw_support::mcp::Behaviour;
@@ -347,4 +347,24 @@ async fn every_finding_of_a_kind_is_repaired_as_one_edit() {
     assert!(secrets.iter().all(|secret| !now.contains(secret)), "{now}");
     let again = tw_contract::RepairRequest { base: 2, ..request };
     assert_eq!(desk.api().review_repair(again).await.unwrap_err().code, ErrorCode::Invalid);
+}
+
+#[tokio::test]
+async fn what_is_being_written_into_a_trace_is_kept_and_goes_with_it() {
+    let desk = Desk::open().await;
+    desk.import("rows.jsonl", "{\"messages\":[{\"role\":\"user\",\"content\":\"One\"}]}\n".repeat(2)).await;
+    let list = desk.api().trace_list(TraceQuery::default()).await.unwrap();
+    let ids: Vec<String> = list.traces.into_iter().map(|trace| trace.id).collect();
+    let key = |id: &str| format!("draft:{id}");
+    let draft = Json::parse(r#"[{"text":"half a w"}]"#).unwrap();
+    for id in &ids {
+        desk.api().setting_set(SetSetting { key: key(id), value: draft.clone() }).await.unwrap();
+    }
+    let desk = desk.reopen().await;
+    let kept = async |id: &str| desk.api().setting_get(SettingRequest { key: key(id) }).await.unwrap().value;
+    assert_eq!(kept(&ids[0]).await, draft);
+    desk.api().trace_delete(Selection::Ids(vec![ids[0].clone()])).await.unwrap();
+    assert_eq!((kept(&ids[0]).await, kept(&ids[1]).await), (Json::Null, draft));
+    desk.api().setting_set(SetSetting { key: key(&ids[1]), value: Json::Null }).await.unwrap();
+    assert_eq!(kept(&ids[1]).await, Json::Null);
 }

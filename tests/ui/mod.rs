@@ -2,10 +2,10 @@
 
 #[path = "../../ui/src/pages/collect/command_line.rs"]
 mod command_line;
+mod dataset;
 #[path = "../../ui/src/pages/collect/form_schema.rs"]
 mod form_schema;
 mod lens;
-mod dataset;
 mod review;
 
 mod command_lines {

@@ -1,7 +1,7 @@
 //! A model's help with one text: always a proposal, never an edit by itself.
 
 use tokio_util::sync::CancellationToken;
-use tw_artifact::{Arguments, EditOp, EditedMessage, Json, Message, Sampling, TextField, ToolDefinition};
+use tw_artifact::{EditOp, EditedMessage, Json, Message, Sampling, TextField, ToolDefinition};
 use tw_contract::{ApiError, AssistProposal, AssistRequest, AssistTask, ErrorCode, KeyChange};
 use tw_endpoint::{ChatRequest, count_tokens};
 
@@ -11,17 +11,19 @@ use crate::review::{field_diff, moved};
 
 impl App {
     pub(crate) async fn assist(&self, request: AssistRequest) -> Result<AssistProposal, ApiError> {
-        let desk = self.desk(&request.id, None).await?;
-        if desk.edition.revision != request.base {
+        let desk = self.desk(&request.id).await?;
+        if desk.trace.edition.revision != request.base {
             return Err(moved());
         }
         let message = desk
+            .trace
             .edition
             .messages
             .iter()
             .find(|message| message.id == request.message_id)
             .ok_or_else(|| ApiError::not_found("turn"))?;
-        let before = text_of(message, request.field)?;
+        let missing = || ApiError::invalid("This turn has no such text.");
+        let before = request.field.text_in(&message.message).ok_or_else(missing)?;
         let model = request.model.trim();
         if model.is_empty() {
             return Err(ApiError::invalid("No model is picked.").with_hint("Pick one of the endpoint's."));
@@ -31,7 +33,7 @@ impl App {
         let chat = ChatRequest {
             model: model.to_owned(),
             messages: vec![
-                Message::system(instruction(&request, message, &desk.edition.tools)),
+                Message::system(instruction(&request, message, &desk.trace.edition.tools)),
                 Message::user(format!("The text:\n\n{before}")),
             ],
             sampling: Sampling { temperature: Some(0.2), ..Sampling::default() },
@@ -68,23 +70,6 @@ impl App {
             author: model.to_owned(),
         })
     }
-}
-
-fn text_of(message: &EditedMessage, field: TextField) -> Result<String, ApiError> {
-    let missing = || ApiError::invalid("This turn has no such text.");
-    Ok(match field {
-        TextField::Content => message.message.text(),
-        TextField::Reasoning => message.message.reasoning().ok_or_else(missing)?.to_owned(),
-        TextField::Arguments { call } => {
-            let calls = message.message.tool_calls();
-            let view = usize::try_from(call).ok().and_then(|place| calls.get(place)).ok_or_else(missing)?;
-            match view.arguments {
-                Arguments::Object(map) => Json::Object(map.clone()).to_pretty(),
-                Arguments::Text(text) => text.to_owned(),
-                Arguments::Other => String::new(),
-            }
-        }
-    })
 }
 
 /// What the model is told to do. The text itself comes as the user's, after it.

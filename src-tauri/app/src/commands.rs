@@ -198,6 +198,10 @@ impl Commands for App {
         self.start_import(request).await
     }
 
+    async fn import_active(&self, _: Empty) -> Result<Vec<ImportProgress>, ApiError> {
+        Ok(self.imports.active())
+    }
+
     async fn import_view(&self, request: IdRequest) -> Result<ImportProgress, ApiError> {
         self.imports.view(&request.id)
     }

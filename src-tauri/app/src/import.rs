@@ -1,8 +1,10 @@
-//! Imports: files read on a thread of their own, kept batch by batch, with progress and cancel.
+//! Imports: files read on a thread of their own, traces made ready on others, kept batch by batch in the order of the
+//! files, with progress and cancel.
 
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{BufReader, Cursor, Read};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,26 +12,28 @@ use std::time::{Duration, Instant};
 
 use base64::Engine;
 use tokio::sync::mpsc;
+use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
 use tw_contract::{
     ApiError, Event, EventBody, ImportPlan, ImportPreview, ImportProgress, ImportRefusal, ImportSource, ImportStarted,
     ImportedTrace,
 };
 use tw_formats::{Format, Refusal};
-use tw_store::{NewImport, Store};
+use tw_store::{PreparedImport, Store, StoreError};
 
 use crate::App;
 use crate::endpoints::new_id;
 use crate::errors::IntoApi;
 use crate::hub::Hub;
 use crate::incoming::{Incoming, incoming, incoming_workshop};
+use crate::linters::with_linter;
 
 /// Traces that are kept together: all or none of them.
 const BATCH: usize = 64;
 /// A batch ends early at so much text, so that a few large traces do not wait for many.
 const BATCH_BYTES: u64 = 8 << 20;
-/// Batches that may wait to be written.
-const BATCHES_AHEAD: usize = 4;
+/// Batches that are worked on or wait to be written, at least and at most.
+const BATCHES_AHEAD: (usize, usize) = (2, 8);
 /// Between two words of progress.
 const TELL_EVERY: Duration = Duration::from_millis(100);
 /// Refusals that are told one by one; more are counted.
@@ -55,7 +59,7 @@ pub(crate) struct Imports {
 struct Job {
     cancel: CancellationToken,
     progress: Mutex<ImportProgress>,
-    task: Mutex<Option<tokio::task::JoinHandle<()>>>,
+    task: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// The data are whole after any panic: every change is a single assignment.
@@ -70,6 +74,19 @@ impl Imports {
 
     fn job(&self, id: &str) -> Result<Arc<Job>, ApiError> {
         lock(&self.jobs).get(id).cloned().ok_or_else(|| ApiError::not_found("import"))
+    }
+
+    /// Those that go on. Ids are uuid v7: they sort by age.
+    pub(crate) fn active(&self) -> Vec<ImportProgress> {
+        let jobs = lock(&self.jobs);
+        let mut active: Vec<ImportProgress> = jobs
+            .values()
+            .map(|job| lock(&job.progress))
+            .filter(|progress| progress.ended.is_none())
+            .map(|progress| ImportProgress { traces: Vec::new(), ..progress.clone() })
+            .collect();
+        active.sort_by(|one, other| one.id.cmp(&other.id));
+        active
     }
 
     pub(crate) fn view(&self, id: &str) -> Result<ImportProgress, ApiError> {
@@ -110,7 +127,11 @@ impl Imports {
         let progress = {
             let mut progress = lock(&job.progress);
             change(&mut progress);
-            ImportProgress { traces: Vec::new(), ..progress.clone() }
+            // A hundred thousand names are not copied ten times a second.
+            let traces = std::mem::take(&mut progress.traces);
+            let told = progress.clone();
+            progress.traces = traces;
+            told
         };
         self.hub.emit(&Event::import_topic(&progress.id), EventBody::ImportProgress(progress));
     }
@@ -199,9 +220,9 @@ fn found_sources(sources: Vec<ImportSource>) -> Result<Vec<Source>, ApiError> {
                 }
                 let mut files = Vec::new();
                 if path.is_dir() {
-                    walk(&path, &mut files)
+                    walk(&path, &mut files);
                 } else {
-                    files.push(path)
+                    files.push(path);
                 }
                 for path in files {
                     let bytes = std::fs::metadata(&path).map(|it| it.len()).unwrap_or_default();
@@ -329,14 +350,37 @@ impl<R: Read> Read for Counting<'_, R> {
     }
 }
 
-/// What the reading thread hands over.
+/// What the reading thread hands over, in the order of the files.
 enum Handed {
-    Batch(Vec<(String, Incoming, NewImport)>),
+    /// Traces that another thread works on.
+    Batch(JoinHandle<Result<Vec<Ready>, StoreError>>),
     Refused(ImportRefusal),
 }
 
+/// A trace that the workspace only has to write.
+struct Ready {
+    /// The file.
+    name: Arc<str>,
+    /// As in [`Incoming`].
+    is_rejected_of_previous: bool,
+    import: PreparedImport,
+}
+
+/// Steps, tokens, lint, likeness and rows of traces, which take most of the time of an import.
+fn prepare(batch: Vec<(Arc<str>, Incoming)>) -> Result<Vec<Ready>, StoreError> {
+    with_linter(|linter| {
+        let ready = |(name, incoming): (Arc<str>, Incoming)| {
+            let is_rejected_of_previous = incoming.is_rejected_of_previous;
+            let import = PreparedImport::of(incoming.into_import(linter))?;
+            Ok(Ready { name, is_rejected_of_previous, import })
+        };
+        batch.into_iter().map(ready).collect()
+    })
+}
+
 async fn work(imports: Arc<Imports>, job: Arc<Job>, store: Store, sources: Vec<Source>, format: Option<Format>) {
-    let (sender, mut batches) = mpsc::channel(BATCHES_AHEAD);
+    let ahead = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let (sender, mut batches) = mpsc::channel(ahead.clamp(BATCHES_AHEAD.0, BATCHES_AHEAD.1));
     let done = Arc::new(AtomicU64::new(0));
     let reading = {
         let (done, cancel) = (Arc::clone(&done), job.cancel.clone());
@@ -357,7 +401,7 @@ async fn work(imports: Arc<Imports>, job: Arc<Job>, store: Store, sources: Vec<S
                     progress.refused.push(refused);
                 }
             }
-            Handed::Batch(batch) => match keep(&store, batch).await {
+            Handed::Batch(batch) => match keep(&store, batch.await).await {
                 Ok(traces) => {
                     let mut progress = lock(&job.progress);
                     progress.imported += u32::try_from(traces.len()).unwrap_or(u32::MAX);
@@ -393,23 +437,27 @@ async fn work(imports: Arc<Imports>, job: Arc<Job>, store: Store, sources: Vec<S
 }
 
 /// Keeps a batch, and the pairs that are in it.
-async fn keep(store: &Store, batch: Vec<(String, Incoming, NewImport)>) -> Result<Vec<ImportedTrace>, String> {
-    let words = |error: tw_store::StoreError| error.into_api().to_string();
+async fn keep(
+    store: &Store,
+    batch: Result<Result<Vec<Ready>, StoreError>, JoinError>,
+) -> Result<Vec<ImportedTrace>, String> {
+    let words = |error: StoreError| error.into_api().to_string();
+    let batch = batch.map_err(|_| "Reading ended unexpectedly.".to_owned())?.map_err(words)?;
     let (mut names, mut pairs, mut imports) = (Vec::new(), Vec::new(), Vec::new());
-    for (place, (name, incoming, import)) in batch.into_iter().enumerate() {
-        if incoming.is_rejected_of_previous {
+    for (place, ready) in batch.into_iter().enumerate() {
+        if ready.is_rejected_of_previous {
             pairs.push(place);
         }
-        names.push(name);
-        imports.push(import);
+        names.push(ready.name);
+        imports.push(ready.import);
     }
-    let ids = store.import_many(imports).await.map_err(words)?;
+    let ids = store.import_prepared(imports).await.map_err(words)?;
     for place in pairs {
         if let Some(chosen) = place.checked_sub(1).and_then(|before| ids.get(before)) {
             store.add_pair(chosen, &ids[place]).await.map_err(words)?;
         }
     }
-    Ok(names.into_iter().zip(ids).map(|(name, id)| ImportedTrace { name, id }).collect())
+    Ok(names.into_iter().zip(ids).map(|(name, id)| ImportedTrace { name: name.to_string(), id }).collect())
 }
 
 fn read_all(
@@ -421,9 +469,12 @@ fn read_all(
 ) {
     let mut batch = Vec::new();
     let mut batch_bytes = 0_u64;
-    // It keeps the schemas of tools that come again and again.
-    let mut linter = tw_review::Linter::default();
+    let hand_over = |batch: Vec<(Arc<str>, Incoming)>| {
+        let work = tokio::task::spawn_blocking(move || prepare(batch));
+        sender.blocking_send(Handed::Batch(work)).is_ok()
+    };
     for source in sources {
+        let name: Arc<str> = source.name.as_str().into();
         let refuse = |reason: String| Handed::Refused(ImportRefusal { name: source.name.clone(), line: None, reason });
         let format = match format.map_or_else(|| source.recognise(), Ok) {
             Ok(format) => format,
@@ -441,7 +492,6 @@ fn read_all(
                 Err(refused) => sender.blocking_send(Handed::Refused(refusal(refused))).is_ok(),
                 Ok(incoming) => {
                     batch_bytes += incoming.bytes();
-                    let import = incoming.to_import(&mut linter);
                     // A pair is kept in one batch.
                     let is_full =
                         (batch.len() >= BATCH || batch_bytes >= BATCH_BYTES) && !incoming.is_rejected_of_previous;
@@ -451,8 +501,8 @@ fn read_all(
                     } else {
                         None
                     };
-                    batch.push((source.name.clone(), incoming, import));
-                    full.is_none_or(|full| sender.blocking_send(Handed::Batch(full)).is_ok())
+                    batch.push((Arc::clone(&name), incoming));
+                    full.is_none_or(hand_over)
                 }
             };
             goes_on = sent && !cancel.is_cancelled();
@@ -467,6 +517,6 @@ fn read_all(
     }
     if !batch.is_empty() {
         // Nobody listens when it was cancelled meanwhile.
-        drop(sender.blocking_send(Handed::Batch(batch)));
+        hand_over(batch);
     }
 }

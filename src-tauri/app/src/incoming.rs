@@ -113,46 +113,48 @@ impl Incoming {
         self.trace.messages.iter().map(of).sum::<usize>() as u64
     }
 
-    /// As the workspace keeps it: with steps, tokens, lint and likeness, which cost time and are worked out here,
-    /// beside the thread that writes.
-    pub(crate) fn to_import(&self, linter: &mut Linter) -> NewImport {
-        let steps = steps_of(self.trace.messages.iter().map(|it| it.message.role()));
-        let mut edited = Vec::with_capacity(self.trace.messages.len());
-        let mut messages = Vec::with_capacity(self.trace.messages.len());
-        for ((seq, it), step) in (0_u32..).zip(&self.trace.messages).zip(steps) {
-            let tokens = estimate_message(&it.message);
-            let marks = Marks { train: it.train, spans: it.spans.clone(), excluded: false };
-            edited.push(EditedMessage {
-                marks: marks.clone(),
-                ..EditedMessage::captured(seq, it.message.clone(), tokens)
-            });
-            messages
-                .push(tw_store::MarkedMessage { new: NewMessage { message: it.message.clone(), step, tokens }, marks });
-        }
+    /// As the workspace keeps it: with steps, tokens, lint and likeness, which cost time and are worked out beside the
+    /// thread that writes.
+    pub(crate) fn into_import(self, linter: &mut Linter) -> NewImport {
+        let trace = self.trace;
+        let steps: Vec<u32> = steps_of(trace.messages.iter().map(|it| it.message.role())).collect();
+        let edited: Vec<EditedMessage> = (0_u32..)
+            .zip(trace.messages)
+            .map(|(seq, it)| {
+                let tokens = estimate_message(&it.message);
+                let marks = Marks { train: it.train, spans: it.spans, excluded: false };
+                EditedMessage { marks, ..EditedMessage::captured(seq, it.message, tokens) }
+            })
+            .collect();
         let findings = linter.lint(&LintInput {
             messages: &edited,
-            tools: &self.trace.tools,
+            tools: &trace.tools,
             calls: &[],
             steering_prompt: "",
             state: RunState::Done,
             ending: None,
             is_collected: false,
         });
-        let (format, envelope) = match &self.trace.envelope {
-            Some(envelope) => (envelope.format.name().to_owned(), envelope.json.clone()),
+        let fingerprint = tw_review::fingerprint(&edited);
+        let (format, envelope) = match trace.envelope {
+            Some(envelope) => (envelope.format.name().to_owned(), envelope.json),
             None => (String::new(), Json::Null),
         };
+        let messages = edited.into_iter().zip(steps).map(|(it, step)| tw_store::MarkedMessage {
+            new: NewMessage { message: it.message, step, tokens: it.tokens },
+            marks: it.marks,
+        });
         NewImport {
             format,
             envelope,
-            model: self.trace.model.clone(),
-            timestamp_ms: self.trace.timestamp_ms,
-            title: self.trace.title.clone().unwrap_or_default(),
-            messages,
-            tools: self.trace.tools.clone(),
+            model: trace.model,
+            timestamp_ms: trace.timestamp_ms,
+            title: trace.title.unwrap_or_default(),
+            messages: messages.collect(),
+            tools: trace.tools,
             findings: FindingCount::of(&findings),
             lint_version: tw_review::LINT_VERSION,
-            fingerprint: Some(tw_review::fingerprint(&edited)),
+            fingerprint: Some(fingerprint),
             ..NewImport::default()
         }
     }

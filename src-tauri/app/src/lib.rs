@@ -4,26 +4,28 @@
 //! Never: a window, an HTTP server, or a decision that belongs to a stage.
 
 mod assist;
+mod card;
 mod commands;
 mod dataset_export;
 mod dataset_render;
 mod dataset_work;
 mod datasets;
+mod desk;
 mod endpoints;
 mod errors;
 mod export;
+mod gate;
 mod hub;
 mod import;
 mod incoming;
 mod lens;
+mod linters;
 mod live;
 mod models;
-mod card;
-mod gate;
 mod publish;
 mod pull;
-mod remote_rows;
 mod remote;
+mod remote_rows;
 mod render;
 mod rerun;
 mod review;
@@ -46,6 +48,7 @@ use tw_store::Store;
 use tw_vault::Vault;
 
 use crate::dataset_work::Datasets;
+use crate::desk::Desks;
 use crate::errors::Api;
 use crate::hub::Hub;
 use crate::import::Imports;
@@ -72,6 +75,7 @@ pub struct AppOptions {
 pub struct App {
     workspace: Utf8PathBuf,
     store: Store,
+    desks: Desks,
     vault: Vault,
     hub: Arc<Hub>,
     imports: Arc<Imports>,
@@ -90,14 +94,16 @@ impl App {
     /// # Errors
     /// The folder cannot be made or written, another process has it open, or its database is newer than this app.
     pub async fn open(options: AppOptions) -> Result<Arc<Self>, ApiError> {
-        let store = Store::open(&options.workspace).api()?;
+        let folder = options.workspace.clone();
+        let store = blocking(move || Store::open(&folder)).await?.api()?;
         remote::clear_left_overs(&options.workspace);
         let vault = match options.vault {
             Some(vault) => vault,
             None => blocking(Vault::open).await?,
         };
         let hub = Arc::new(Hub::new());
-        let mut context = LaunchContext::new(tw_mcp::login_path().await, options.workspace.clone().into_std_path_buf());
+        // The login shell may take a second to say its PATH: it is asked when the first server starts.
+        let mut context = LaunchContext::new(String::new(), options.workspace.clone().into_std_path_buf());
         context.guard_exe = options.guard_exe;
         let servers = Servers::new(
             store.clone(),
@@ -109,6 +115,7 @@ impl App {
         let app = Arc::new(Self {
             workspace: options.workspace,
             store,
+            desks: Desks::default(),
             vault,
             imports: Imports::new(Arc::clone(&hub)),
             datasets: Datasets::new(Arc::clone(&hub)),
@@ -142,7 +149,15 @@ impl App {
 
     /// Stops all runs and ends all servers and their processes, within about ten seconds.
     pub async fn shutdown(&self) {
-        let work = async { tokio::join!(self.runs.shutdown(), self.servers.shutdown(), self.imports.shutdown(), self.datasets.shutdown(), self.remote.shutdown()) };
+        let work = async {
+            tokio::join!(
+                self.runs.shutdown(),
+                self.servers.shutdown(),
+                self.imports.shutdown(),
+                self.datasets.shutdown(),
+                self.remote.shutdown()
+            )
+        };
         if tokio::time::timeout(Duration::from_secs(10), work).await.is_err() {
             tracing::warn!("not everything ended in time");
         }

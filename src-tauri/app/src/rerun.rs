@@ -17,11 +17,11 @@ const CONCURRENCY: u32 = 4;
 
 impl App {
     pub(crate) async fn rerun(&self, request: RerunRequest) -> Result<RunStarted, ApiError> {
-        let desk = self.desk(&request.id, None).await?;
-        if desk.edition.revision != request.base {
+        let desk = self.desk(&request.id).await?;
+        if desk.trace.edition.revision != request.base {
             return Err(moved());
         }
-        let messages = &desk.edition.messages;
+        let messages = &desk.trace.edition.messages;
         let place = messages
             .iter()
             .position(|message| message.id == request.after)
@@ -59,7 +59,7 @@ impl App {
         let means = self.means_of(&settings.spec).await?;
         let branch = Branch {
             trace_id: request.id.clone(),
-            revision: desk.edition.revision,
+            revision: desk.trace.edition.revision,
             shared: u32::try_from(shared.len()).unwrap_or(u32::MAX),
         };
         let mut trace_ids = Vec::new();
@@ -70,7 +70,7 @@ impl App {
                 id: id.clone(),
                 title: desk.trace.summary.title.clone(),
                 settings: settings.clone(),
-                tools: desk.edition.tools.clone(),
+                tools: desk.trace.edition.tools.clone(),
                 created_at_ms: jiff::Timestamp::now().as_millisecond(),
                 branch: Some(branch.clone()),
                 ..NewTrace::default()

@@ -1,16 +1,18 @@
 //! Review: traces opened, edited, compared, decided about.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tw_artifact::{EditOp, EditedMessage, Finding, FindingCount, LintRule, RunState, ToolDefinition, Trace};
+use tw_artifact::{EditOp, EditedMessage, Finding, FindingCount, LintRule};
 use tw_contract::{
-    Affected, ApiError, DiffChunk, DiffKind, DiffRequest, EditOutcome, EditRequest, EditState, ErrorCode, Event,
-    EventBody, FieldDiff, History, MessageChange, RepairRequest, ReviewMark, ReviewView, RevisionRequest, Selection,
+    Affected, ApiError, DiffChunk, DiffKind, DiffRequest, EditOutcome, EditRequest, ErrorCode, Event, EventBody,
+    FieldDiff, History, MessageChange, RepairRequest, ReviewMark, ReviewView, RevisionRequest, Selection,
 };
-use tw_review::{ChunkKind, EditError, FieldChange, LintInput, MessageDiff};
-use tw_store::{Committed, Edition, NewRevision};
+use tw_review::{ChunkKind, EditError, FieldChange, MessageDiff};
+use tw_store::{Committed, NewRevision, OpenTrace};
 
 use crate::App;
+use crate::desk::{Desk, must_rest};
 use crate::errors::{Api, IntoApi};
 
 /// How long repairs are looked for; what is left over is found again.
@@ -24,61 +26,28 @@ impl IntoApi for EditError {
     }
 }
 
-/// A trace with everything that lint and the editor look at.
-pub(crate) struct Desk {
-    pub(crate) edition: Edition,
-    pub(crate) trace: Trace,
-}
-
-impl Desk {
-    pub(crate) fn lint(&self, messages: &[EditedMessage]) -> Vec<Finding> {
-        lint(messages, &self.edition.tools, &self.trace)
-    }
-
-    fn state(&self) -> EditState {
-        EditState {
-            revision: self.edition.revision,
-            undo: self.edition.undo.clone(),
-            redo: self.edition.redo.clone(),
-            findings: self.lint(&self.edition.messages),
-        }
-    }
-}
-
-fn lint(messages: &[EditedMessage], tools: &[ToolDefinition], trace: &Trace) -> Vec<Finding> {
-    let steering = trace.settings.as_ref().map_or("", |settings| settings.spec.steering_prompt.as_str());
-    tw_review::lint(&LintInput {
-        messages,
-        tools,
-        calls: &trace.calls,
-        steering_prompt: steering,
-        state: trace.summary.state,
-        ending: trace.ending.as_deref(),
-        is_collected: trace.settings.is_some(),
-    })
-}
-
 impl App {
-    /// A trace at a revision (`None` for where it stands).
-    pub(crate) async fn desk(&self, id: &str, revision: Option<u32>) -> Result<Desk, ApiError> {
-        let trace = self.store.trace(id).await.api()?;
-        let edition = self.store.edition(id, revision).await.api()?;
-        Ok(Desk { edition, trace })
-    }
-
     pub(crate) async fn open_review(&self, request: RevisionRequest) -> Result<ReviewView, ApiError> {
-        let desk = self.desk(&request.id, request.revision).await?;
+        let desk = match request.revision {
+            None => self.desk(&request.id).await?,
+            revision => Arc::new(self.desk_at(&request.id, revision).await?),
+        };
+        let beside = async {
+            let branches = self.store.branches(&request.id).await.api()?;
+            Ok::<_, ApiError>((branches, self.store.pairs_of(&request.id).await.api()?))
+        };
+        // Lint takes longest: the rest is read meanwhile.
+        let (looked, beside) = tokio::join!(self.look_over(&desk), beside);
+        looked?;
+        let (branches, pairs) = beside?;
         let state = desk.state();
-        if request.revision.is_none() {
+        if request.revision.is_none() && FindingCount::of(&state.findings) != desk.trace.summary.findings {
             self.keep_findings(&request.id, &state.findings).await?;
         }
-        let branches = self.store.branches(&request.id).await.api()?;
-        let pairs = self.store.pairs_of(&request.id).await.api()?;
-        let Desk { edition, trace } = desk;
-        let captured = trace.messages.iter().map(|saved| (saved.saved_at_ms, saved.step)).collect();
-        let Trace { settings, steps, calls, ending, .. } = trace;
         // Read after the findings were kept: the list and the editor say the same.
         let summary = self.store.summary(&request.id).await.api()?;
+        let OpenTrace { settings, steps, calls, ending, captured, edition, .. } =
+            Arc::try_unwrap(desk).map_or_else(|shared| shared.trace.clone(), |desk| desk.trace);
         Ok(ReviewView {
             summary,
             settings,
@@ -101,26 +70,40 @@ impl App {
 
     pub(crate) async fn edit(&self, request: EditRequest) -> Result<EditOutcome, ApiError> {
         let EditRequest { id, base, op, author } = request;
-        let desk = self.desk(&id, None).await?;
+        let desk = self.desk(&id).await?;
         must_rest(desk.trace.summary.state)?;
-        if desk.edition.revision != base {
+        if desk.trace.edition.revision != base {
             return Err(moved());
         }
-        let before = &desk.edition.messages;
-        let messages = match &op {
-            EditOp::Reset => self.store.edition(&id, Some(0)).await.api()?.messages,
-            EditOp::Restore { revision } => self.store.edition(&id, Some(*revision)).await.api()?.messages,
-            op => tw_review::apply(before, desk.edition.next_id, op).map_err(IntoApi::into_api)?,
+        let other = match &op {
+            EditOp::Reset => Some(self.store.edition(&id, Some(0)).await.api()?.messages),
+            EditOp::Restore { revision } => Some(self.store.edition(&id, Some(*revision)).await.api()?.messages),
+            _ => None,
         };
-        let same = |(a, b): (&EditedMessage, &EditedMessage)| a.id == b.id && a.key == b.key;
-        if before.len() == messages.len() && before.iter().zip(&messages).all(same) {
+        let label = tw_review::describe(&op);
+        let (on, made) = (Arc::clone(&desk), op.clone());
+        let changed = crate::blocking(move || {
+            let before = on.messages();
+            let messages = match other {
+                Some(messages) => messages,
+                None => tw_review::apply(before, on.trace.edition.next_id, &made).map_err(IntoApi::into_api)?,
+            };
+            let same = |(a, b): (&EditedMessage, &EditedMessage)| a.id == b.id && a.key == b.key;
+            if before.len() == messages.len() && before.iter().zip(&messages).all(same) {
+                on.findings();
+                return Ok(None);
+            }
+            let findings = on.lint(&messages);
+            Ok::<_, ApiError>(Some((messages, findings)))
+        })
+        .await??;
+        let Some((messages, findings)) = changed else {
             return Ok(EditOutcome { did: String::new(), patches: Vec::new(), state: desk.state() });
-        }
-        let findings = desk.lint(&messages);
+        };
         let new = NewRevision {
             base,
             author: if author.trim().is_empty() { PERSON.to_owned() } else { author },
-            label: tw_review::describe(&op),
+            label,
             op,
             at_ms: jiff::Timestamp::now().as_millisecond(),
             messages,
@@ -128,14 +111,16 @@ impl App {
             lint_version: tw_review::LINT_VERSION,
         };
         let committed = self.store.commit(&id, new).await.api()?;
-        Ok(self.outcome(&id, committed, findings))
+        let desk = self.carry_on(desk, &committed, Some(findings)).await?;
+        self.tell_list(id);
+        Ok(outcome(committed, &desk))
     }
 
     /// Each repair is made for the trace as the ones before it left it: two of them may set the same text.
     pub(crate) async fn repair(&self, request: RepairRequest) -> Result<EditOutcome, ApiError> {
         let RepairRequest { id, base, rule } = request;
-        let desk = self.desk(&id, None).await?;
-        if desk.edition.revision != base {
+        let desk = self.desk(&id).await?;
+        if desk.trace.edition.revision != base {
             return Err(moved());
         }
         let ops = crate::blocking(move || repairs(&desk, rule)).await?;
@@ -150,22 +135,19 @@ impl App {
         self.edit(EditRequest { id, base, op: EditOp::Many { label, ops }, author: String::new() }).await
     }
 
-    fn outcome(&self, id: &str, committed: Committed, findings: Vec<Finding>) -> EditOutcome {
-        self.hub.emit(Event::TRACES, EventBody::TraceChanged { trace_id: id.to_owned() });
-        let Committed { revision, undo, redo, patches, did } = committed;
-        EditOutcome { did, patches, state: EditState { revision, undo, redo, findings } }
-    }
-
     pub(crate) async fn step_revision(&self, id: &str, forward: bool) -> Result<EditOutcome, ApiError> {
-        must_rest(self.store.summary(id).await.api()?.state)?;
+        let desk = self.desk(id).await?;
+        must_rest(desk.trace.summary.state)?;
         let moved = if forward { self.store.redo(id).await } else { self.store.undo(id).await }.api()?;
-        let desk = self.desk(id, None).await?;
         let Some(committed) = moved else {
+            self.look_over(&desk).await?;
             return Ok(EditOutcome { did: String::new(), patches: Vec::new(), state: desk.state() });
         };
-        let findings = desk.lint(&desk.edition.messages);
-        self.keep_findings(id, &findings).await?;
-        Ok(self.outcome(id, committed, findings))
+        let desk = self.carry_on(desk, &committed, None).await?;
+        self.look_over(&desk).await?;
+        self.keep_findings(id, desk.findings()).await?;
+        self.tell_list(id.to_owned());
+        Ok(outcome(committed, &desk))
     }
 
     pub(crate) async fn history(&self, id: &str) -> Result<History, ApiError> {
@@ -211,12 +193,12 @@ impl App {
 /// The edits that repair every finding of a rule, in order.
 fn repairs(desk: &Desk, rule: LintRule) -> Vec<EditOp> {
     let until = Instant::now() + REPAIR_TIME;
-    let (mut messages, mut ops) = (desk.edition.messages.clone(), Vec::new());
+    let (mut messages, mut ops) = (desk.messages().to_vec(), Vec::new());
     while Instant::now() < until {
         let findings = desk.lint(&messages);
         let mut next = findings.into_iter().filter(|finding| finding.rule == rule).filter_map(|finding| finding.repair);
         let repaired = next.find_map(|repair| {
-            let after = tw_review::apply(&messages, desk.edition.next_id, &repair.op).ok()?;
+            let after = tw_review::apply(&messages, desk.trace.edition.next_id, &repair.op).ok()?;
             // One that changes nothing would be found for ever.
             (after != messages).then_some((repair.op, after))
         });
@@ -227,13 +209,8 @@ fn repairs(desk: &Desk, rule: LintRule) -> Vec<EditOp> {
     ops
 }
 
-/// Nothing is edited under a run that is at work.
-fn must_rest(state: RunState) -> Result<(), ApiError> {
-    if state.is_final() {
-        return Ok(());
-    }
-    Err(ApiError::invalid("This trace is still being collected.")
-        .with_hint("Stop its run, or wait until it is done, then edit it."))
+fn outcome(committed: Committed, desk: &Desk) -> EditOutcome {
+    EditOutcome { did: committed.did, patches: committed.patches, state: desk.state() }
 }
 
 /// The trace changed under the person's hands.

@@ -245,6 +245,7 @@ impl Servers {
         let (shared, server_id) = (Arc::clone(&self.shared), id.to_owned());
         let listener: Arc<dyn ServerListener> = Arc::new(WindowListener { shared, server_id });
         let mut context = self.context.clone();
+        context.login_path = tw_mcp::login_path().await;
         context.may_sign_in = true;
         let starting = Session::start(&config, &secrets, &context, listener, self.vault.clone());
         let Some(started) = stop.run_until_cancelled(starting).await else {

@@ -4,11 +4,15 @@ use std::time::Duration;
 
 use tw_artifact::FindingCount;
 use tw_contract::{Event, EventBody};
+use tw_store::Look;
 
 use crate::App;
+use crate::desk::Desk;
 
 /// Traces that are fetched together.
 const BATCH: u32 = 64;
+/// Looks that are kept together: a commit takes longer than the look at a small trace.
+const TOGETHER: usize = 16;
 /// Between two looks for traces that changed.
 const REST: Duration = Duration::from_millis(400);
 
@@ -22,22 +26,20 @@ impl App {
             if ids.is_empty() {
                 return Ok(swept);
             }
+            let mut looks = Vec::with_capacity(ids.len());
             for id in ids {
-                let desk = match self.desk(&id, None).await {
+                let desk = match self.desk_at(&id, None).await {
                     Ok(desk) => desk,
                     // Removed meanwhile.
                     Err(error) if error.code == tw_contract::ErrorCode::NotFound => continue,
                     Err(error) => return Err(error),
                 };
-                let (counts, print) = crate::blocking(move || {
-                    let findings = desk.lint(&desk.edition.messages);
-                    (FindingCount::of(&findings), tw_review::fingerprint(&desk.edition.messages))
-                })
-                .await?;
-                self.store.set_fingerprint(&id, &print).await.api()?;
-                self.store.set_findings(&id, tw_review::LINT_VERSION, &counts).await.api()?;
-                swept += 1;
+                looks.push(crate::blocking(move || look(&desk)).await?);
+                if looks.len() >= TOGETHER {
+                    swept += self.store.keep_looks(tw_review::LINT_VERSION, std::mem::take(&mut looks)).await.api()?;
+                }
             }
+            swept += self.store.keep_looks(tw_review::LINT_VERSION, looks).await.api()?;
         }
     }
 
@@ -66,5 +68,17 @@ impl App {
                 tokio::time::sleep(REST).await;
             }
         });
+    }
+}
+
+/// What lint and likeness say of a trace as it lies there.
+fn look(desk: &Desk) -> Look {
+    let summary = &desk.trace.summary;
+    Look {
+        id: summary.id.clone(),
+        revision: summary.revision,
+        updated_at_ms: summary.updated_at_ms,
+        findings: FindingCount::of(desk.findings()),
+        fingerprint: tw_review::fingerprint(desk.messages()),
     }
 }

@@ -10,6 +10,7 @@ use tw_contract::{
     RunOverview, RunRequest, RunStarted, RunView,
 };
 use tw_endpoint::{EndpointClient, estimate_message};
+use tw_mcp::LaunchContext;
 use tw_store::{NewMessage, NewTrace};
 
 use crate::App;
@@ -28,6 +29,7 @@ pub(crate) struct Means {
     client: EndpointClient,
     want_token_ids: bool,
     launches: Vec<ServerLaunch>,
+    context: LaunchContext,
 }
 
 impl App {
@@ -111,8 +113,10 @@ impl App {
         for id in &spec.server_ids {
             launches.push(self.servers.launch(id).await?);
         }
+        let mut context = self.context.clone();
+        context.login_path = tw_mcp::login_path().await;
         // OpenAI refuses fields that it does not know; the others ignore them or give the ids.
-        Ok(Means { client, want_token_ids: endpoint.preset != EndpointPreset::Openai, launches })
+        Ok(Means { client, want_token_ids: endpoint.preset != EndpointPreset::Openai, launches, context })
     }
 
     /// Starts the task of a run that is in the store.
@@ -131,7 +135,7 @@ impl App {
             endpoint: means.client,
             want_token_ids: means.want_token_ids,
             launches: means.launches,
-            context: self.context.clone(),
+            context: means.context,
             vault: self.vault.clone(),
             observer: Arc::<RunWatcher>::clone(&watcher),
             control: Arc::new(RunControl::new(settings.spec.policy.clone())),

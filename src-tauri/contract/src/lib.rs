@@ -110,7 +110,8 @@ commands! {
     workspace_info(Empty) -> WorkspaceInfo;
     /// One setting of the window (theme, panes ...), `null` when it was never set.
     setting_get(SettingRequest) -> SettingValue;
-    /// Keeps one setting of the window.
+    /// Keeps one setting of the window; `null` forgets it. What is being typed into a trace is kept under
+    /// `draft:<trace id>` and goes with the trace.
     setting_set(SetSetting) -> Empty;
 
     /// All endpoints, in the order in which they were added.
@@ -187,6 +188,8 @@ commands! {
     import_preview(ImportPlan) -> Vec<ImportPreview>;
     /// Begins to read files; `import:<id>` events tell how far it is.
     import_start(ImportPlan) -> ImportStarted;
+    /// The imports that go on, the oldest first.
+    import_active(Empty) -> Vec<ImportProgress>;
     /// How far an import is.
     import_view(IdRequest) -> ImportProgress;
     /// Ends an import; what it has written stays.

@@ -218,9 +218,16 @@ fn row(number: u32, dice: &mut Dice, texts: &Texts, tools: &Value, is_rare: bool
     })
 }
 
-/// One trace of about so many bytes, in 500 steps.
-pub(crate) fn write_large(path: &Path, bytes: usize) -> Result<()> {
-    let mut dice = Dice(11);
+/// Traces of about so many bytes each, in 500 steps.
+pub(crate) fn write_large(path: &Path, traces: u32, bytes: usize) -> Result<()> {
+    let mut out = BufWriter::with_capacity(1 << 20, File::create(path)?);
+    for number in 0..traces {
+        writeln!(out, "{}", large_row(&mut Dice(u64::from(number) + 11), bytes))?;
+    }
+    Ok(out.flush()?)
+}
+
+fn large_row(dice: &mut Dice, bytes: usize) -> Value {
     let mut messages = vec![json!({ "role": "user", "content": "Read all of it" })];
     for step in 0..500 {
         let id = format!("call_{step}");
@@ -237,7 +244,5 @@ pub(crate) fn write_large(path: &Path, bytes: usize) -> Result<()> {
         messages.push(json!({ "role": "tool", "tool_call_id": id, "content": text }));
     }
     messages.push(json!({ "role": "assistant", "content": "That was all." }));
-    let row = json!({ "messages": messages, "tools": tools() });
-    std::fs::write(path, format!("{row}\n"))?;
-    Ok(())
+    json!({ "messages": messages, "tools": tools() })
 }

@@ -21,7 +21,8 @@ use camino::Utf8PathBuf;
 use clap::Parser;
 use serde_json::json;
 use tw_app::{App, AppOptions};
-use tw_contract::{ApiError, Client, RevisionRequest, TraceOrder, TracePage, TraceQuery, Transport};
+use tw_artifact::EditOp;
+use tw_contract::{ApiError, Client, EditRequest, RevisionRequest, TraceOrder, TracePage, TraceQuery, Transport};
 use tw_support::drive;
 use tw_vault::Vault;
 
@@ -46,6 +47,8 @@ struct Args {
 
 /// Times that a query is asked; the median counts.
 const ASKED: usize = 15;
+/// Traces of 5 MB.
+const LARGE: u32 = 5;
 /// Rows of a page, as the window asks for them.
 const PAGE: u32 = 100;
 
@@ -67,7 +70,7 @@ async fn measure(args: &Args) -> Result<()> {
     let file = folder.path().join("traces.jsonl");
     let made = made::write(&file, args.traces, args.seeds.as_deref())?;
     let large = folder.path().join("large.jsonl");
-    made::write_large(&large, 5 << 20)?;
+    made::write_large(&large, LARGE, 5 << 20)?;
     let workspace = Utf8PathBuf::from_path_buf(folder.path().join("workspace")).map_err(|path| anyhow!("{path:?}"))?;
     let mut report = Report::default();
     let megabytes = made.bytes as f64 / 1e6;
@@ -75,7 +78,7 @@ async fn measure(args: &Args) -> Result<()> {
     let begun = Instant::now();
     import(&workspace, &file, made.traces)?;
     let import_secs = begun.elapsed().as_secs_f64();
-    import(&workspace, &large, 1)?;
+    import(&workspace, &large, LARGE)?;
     let note = format!("{} traces, {megabytes:.0} MB of JSON, with search, lint and likeness", made.traces);
     report.row("import", format!("{import_secs:.0} s ({:.1} MB/s)", megabytes / import_secs), note);
 
@@ -84,7 +87,7 @@ async fn measure(args: &Args) -> Result<()> {
     let api = Client(Local(Arc::clone(&app)));
     let first = list(&api, TraceQuery { limit: PAGE, ..TraceQuery::default() }).await?;
     let first_row = millis(begun.elapsed());
-    ensure!(first.total == made.traces + 1, "{} traces are there", first.total);
+    ensure!(first.total == made.traces + LARGE, "{} traces are there", first.total);
     report.row("first row", format!("{first_row:.0} ms"), "the workspace opened and the first page listed; aim 100 ms");
 
     let search = TraceQuery { search: made.word.clone(), limit: PAGE, ..TraceQuery::default() };
@@ -117,18 +120,24 @@ async fn measure(args: &Args) -> Result<()> {
     let figure = format!("{:.1} / {:.1} ms", pages.median(), pages.percentile(99));
     report.row("a page while scrolling", figure, "10,000 rows over the whole list, 100 at a time; median / p99");
 
-    let largest = list(&api, TraceQuery { order: TraceOrder::Tokens, limit: 1, ..TraceQuery::default() }).await?;
-    let id = largest.traces.first().context("the large trace")?.id.clone();
-    let mut opened = Vec::new();
-    for _ in 0..5 {
-        let begun = Instant::now();
-        let payload = serde_json::to_string(&RevisionRequest { id: id.clone(), revision: None })?;
-        let reply = app.call("review_open", &payload).await.map_err(|error| anyhow!("{error}"))?;
-        ensure!(reply.len() > 5 << 20, "the whole trace came");
-        opened.push(millis(begun.elapsed()));
+    let largest = list(&api, TraceQuery { order: TraceOrder::Tokens, limit: LARGE, ..TraceQuery::default() }).await?;
+    let (mut opened, mut again, mut edited) = (Vec::new(), Vec::new(), Vec::new());
+    for trace in &largest.traces {
+        opened.push(review(&app, &trace.id).await?);
+        again.push(review(&app, &trace.id).await?);
+        for (base, train) in (0..).zip([Some(false), Some(true), None]) {
+            let op = EditOp::Train { ids: vec![2], train };
+            let edit = EditRequest { id: trace.id.clone(), base, op, author: String::new() };
+            let begun = Instant::now();
+            api.review_edit(edit).await.map_err(|error| anyhow!("{error}"))?;
+            edited.push(millis(begun.elapsed()));
+        }
     }
-    let opened = Sample::new(opened);
-    report.row("open a trace of 5 MB", format!("{:.0} ms", opened.median()), "with lint; aim 150 ms");
+    let (opened, again, edited) = (Sample::new(opened), Sample::new(again), Sample::new(edited));
+    let note = format!("read, checked by lint, handed over; {LARGE} traces, each for the first time; aim 150 ms");
+    report.row("open a trace of 5 MB", format!("{:.0} ms", opened.median()), note);
+    report.row("open it again", format!("{:.0} ms", again.median()), "it still lies open");
+    report.row("edit it", format!("{:.0} ms", edited.median()), "one turn changed, checked by lint, on disk");
     let memory = drive_memory()?;
     report.row("resident memory", format!("{memory:.0} MB"), "this process at its greatest; aim 400 MB");
     app.shutdown().await;
@@ -137,7 +146,8 @@ async fn measure(args: &Args) -> Result<()> {
     let mut figures = json!({
         "traces": made.traces, "megabytes": megabytes, "import_secs": import_secs, "first_row_ms": first_row,
         "search_ms": search_ms.median(), "filter_ms": filter_ms.median(), "page_ms": pages.median(),
-        "page_p99_ms": pages.percentile(99), "open_ms": opened.median(), "memory_mb": memory,
+        "page_p99_ms": pages.percentile(99), "open_ms": opened.median(), "reopen_ms": again.median(),
+        "edit_ms": edited.median(), "memory_mb": memory,
     });
     if !args.no_peers {
         let peers = peers::measure(&file, folder.path(), &made)?;
@@ -157,6 +167,15 @@ async fn measure(args: &Args) -> Result<()> {
         writeln!(stdout, "{}", report.json("review"))?;
     }
     Ok(stdout.flush()?)
+}
+
+/// How long it takes until a trace is there as the window asks for it.
+async fn review(app: &App, id: &str) -> Result<f64> {
+    let begun = Instant::now();
+    let payload = serde_json::to_string(&RevisionRequest { id: id.to_owned(), revision: None })?;
+    let reply = app.call("review_open", &payload).await.map_err(|error| anyhow!("{error}"))?;
+    ensure!(reply.len() > 5 << 20, "the whole trace came");
+    Ok(millis(begun.elapsed()))
 }
 
 /// As a person would: `tw import`, in a process of its own.

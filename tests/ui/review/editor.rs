@@ -12,3 +12,7 @@ mod schema;
 mod selection;
 #[path = "../../../ui/src/pages/review/editor/text.rs"]
 mod text;
+#[path = "../../../ui/src/pages/review/editor/whole.rs"]
+mod whole;
+#[path = "../../../ui/src/pages/review/editor/writing.rs"]
+mod writing;

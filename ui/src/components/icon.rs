@@ -117,6 +117,8 @@ pub(crate) enum IconName {
     Exclude,
     /// A line that branches.
     Branch,
+    /// Two braces.
+    Braces,
 }
 
 impl IconName {
@@ -192,6 +194,9 @@ impl IconName {
             Self::Split => "M8 2.5v4L3.5 10v3.5M8 6.5l4.5 3.5v3.5M2 12l1.5 1.6L5 12M11 12l1.5 1.6L14 12",
             Self::Target => "M8 14A6 6 0 1 0 8 2a6 6 0 0 0 0 12ZM8 10.4a2.4 2.4 0 1 0 0-4.8 2.4 2.4 0 0 0 0 4.8Z",
             Self::Exclude => "M8 14A6 6 0 1 0 8 2a6 6 0 0 0 0 12ZM3.8 3.8l8.4 8.4",
+            Self::Braces => {
+                "M6 2.5H5A1.5 1.5 0 0 0 3.5 4v2.5L2 8l1.5 1.5V12A1.5 1.5 0 0 0 5 13.5h1M10 2.5h1A1.5 1.5 0 0 1 12.5 4v2.5L14 8l-1.5 1.5V12a1.5 1.5 0 0 1-1.5 1.5h-1"
+            }
             Self::Branch => "M4.5 2.5v11M4.5 10.5c0-4 7-2.5 7-6.5M9.4 5.6l2.1-2.1 2.1 2.1",
         }
     }

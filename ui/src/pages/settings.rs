@@ -3,8 +3,8 @@
 use leptos::prelude::*;
 use tw_contract::VaultMode;
 
-use crate::app::frame::Workspace;
 use super::hub::HubSettings;
+use crate::app::frame::Workspace;
 use crate::components::{Choice, CopyButton, Segmented, Skeleton, StatusDot, Tone};
 use crate::state::settings::{Theme, use_setting};
 

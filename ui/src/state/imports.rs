@@ -8,7 +8,7 @@ use leptos::task::spawn_local;
 use std::cell::RefCell;
 use std::rc::Rc;
 use tw_contract::{
-    ApiError, ErrorCode, Event, EventBody, IdRequest, ImportPlan, ImportProgress, ImportRefusal, ImportSource,
+    ApiError, Empty, ErrorCode, Event, EventBody, IdRequest, ImportPlan, ImportProgress, ImportRefusal, ImportSource,
 };
 
 use crate::backend::{Api, Events, Tail, use_api, use_events};
@@ -99,19 +99,52 @@ impl Imports {
         let total_bytes = portions.iter().map(|portion| portion.bytes).sum();
         self.cancelled.set_value(false);
         self.state.set(Some(ImportState { total_bytes, began_ms: now_ms(), ..ImportState::default() }));
+        spawn_local(async move { self.end(self.run(portions, format).await) });
+    }
+
+    /// Goes on with an import that another load of this page began, where the host still works on one. Files that this
+    /// page had not handed over yet are not part of it.
+    fn find_again(self) {
         spawn_local(async move {
-            let ended = match self.run(portions, format).await {
-                Ok(()) if self.cancelled.get_value() => "cancelled".to_owned(),
-                Ok(()) => "done".to_owned(),
-                Err(error) => error.to_string(),
-            };
-            self.running.set_value(None);
-            self.update(|state| {
-                state.ended = Some(ended.clone());
-                state.handing_over = false;
-            });
-            self.tell();
+            // Without an answer there is nothing to show; the host's state is shown by the connection.
+            let Ok(active) = self.api.get_value().import_active(Empty {}).await else { return };
+            let Some(found) = active.into_iter().next_back() else { return };
+            if self.state.with_untracked(Option::is_some) {
+                return;
+            }
+            self.cancelled.set_value(false);
+            self.running.set_value(Some(found.id.clone()));
+            let base = ImportState::default();
+            let mut state = ImportState { began_ms: now_ms(), ..ImportState::default() };
+            show(&mut state, &base, &found, 0);
+            self.state.set(Some(state));
+            let end = self.follow(&found.id, &base, 0).await;
+            self.end(end.and_then(|end| self.judge(end.ended)));
         });
+    }
+
+    fn end(self, outcome: Result<(), ApiError>) {
+        let ended = match outcome {
+            Ok(()) if self.cancelled.get_value() => "cancelled".to_owned(),
+            Ok(()) => "done".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        self.running.set_value(None);
+        self.update(|state| {
+            state.ended = Some(ended);
+            state.handing_over = false;
+        });
+        self.tell();
+    }
+
+    /// How a portion ended.
+    fn judge(self, ended: Option<String>) -> Result<(), ApiError> {
+        match ended.as_deref() {
+            None | Some("done") => {}
+            Some("cancelled") => self.cancelled.set_value(true),
+            Some(failed) => return Err(ApiError::new(ErrorCode::Internal, failed)),
+        }
+        Ok(())
     }
 
     /// Ends it; what is in the workspace stays.
@@ -161,11 +194,7 @@ impl Imports {
                 base.refused_count += end.refused_count;
                 base.refused.extend(end.refused);
                 base.refused.truncate(REFUSALS);
-                match end.ended.as_deref() {
-                    None | Some("done") => {}
-                    Some("cancelled") => self.cancelled.set_value(true),
-                    Some(failed) => return Err(ApiError::new(ErrorCode::Internal, failed)),
-                }
+                self.judge(end.ended)?;
             }
             base.done_bytes += portion.bytes;
             let base = base.clone();
@@ -272,7 +301,7 @@ pub(crate) fn use_imports() -> Imports {
 }
 
 pub(super) fn provide() {
-    provide_context(Imports {
+    let imports = Imports {
         api: StoredValue::new(use_api()),
         events: use_events(),
         toasts: use_toasts(),
@@ -281,5 +310,7 @@ pub(super) fn provide() {
         report: RwSignal::new(false),
         running: StoredValue::new(None),
         cancelled: StoredValue::new(false),
-    });
+    };
+    provide_context(imports);
+    imports.find_again();
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Json, Message};
+use crate::{Arguments, Json, Message};
 
 /// Which text of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -19,6 +19,26 @@ pub enum TextField {
         /// Which call of the message, from 0.
         call: u32,
     },
+}
+
+impl TextField {
+    /// The text in a message, as it is read and edited; `None` where the message has no such text: no reasoning, no call
+    /// of that place. Arguments that are neither an object nor text are empty.
+    #[must_use]
+    pub fn text_in(self, message: &Message) -> Option<String> {
+        match self {
+            Self::Content => Some(message.text()),
+            Self::Reasoning => message.reasoning().map(str::to_owned),
+            Self::Arguments { call } => {
+                let place = usize::try_from(call).ok()?;
+                Some(match message.tool_calls().get(place)?.arguments {
+                    Arguments::Object(map) => Json::Object(map.clone()).to_pretty(),
+                    Arguments::Text(text) => text.to_owned(),
+                    Arguments::Other => String::new(),
+                })
+            }
+        }
+    }
 }
 
 /// A stretch of a text that is trained on, or not, whatever holds for the rest of its message.

@@ -16,6 +16,7 @@ mod error;
 mod family;
 mod live;
 mod models;
+mod pieces;
 mod request;
 mod retry;
 mod serve;

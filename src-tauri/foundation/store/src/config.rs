@@ -51,7 +51,7 @@ impl Store {
         .await
     }
 
-    /// Keeps `value` under `key`, in place of one that was there.
+    /// Keeps `value` under `key`, in place of one that was there. `null` forgets the setting.
     ///
     /// # Errors
     /// The value has no JSON form, or the write failed.
@@ -59,6 +59,10 @@ impl Store {
         let json = to_json(&format!("setting {key}"), value)?;
         let key = key.to_owned();
         self.write(move |connection| {
+            if json == "null" {
+                connection.prepare_cached("DELETE FROM settings WHERE key = ?1")?.execute([&key])?;
+                return Ok(());
+            }
             connection
                 .prepare_cached(
                     "INSERT INTO settings (key, json) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET json = ?2",

@@ -1,10 +1,25 @@
 //! What lint found, counted by rule.
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use tw_artifact::{FindingCount, LintRule, RunState, Severity};
 
 use crate::trace::find_trace;
 use crate::{Store, StoreError};
+
+/// What was found in a trace as it was read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Look {
+    /// The trace.
+    pub id: String,
+    /// The revision at which it was read.
+    pub revision: u32,
+    /// When it had last changed, unix milliseconds.
+    pub updated_at_ms: i64,
+    /// What lint found.
+    pub findings: Vec<FindingCount>,
+    /// What near-duplicates are found by; see [`Store::fingerprints`].
+    pub fingerprint: Vec<u8>,
+}
 
 impl Store {
     /// Keeps what lint of this version (from 1) found in the trace as it is now, in place of what was found before.
@@ -14,6 +29,31 @@ impl Store {
     pub async fn set_findings(&self, id: &str, version: u32, findings: &[FindingCount]) -> Result<(), StoreError> {
         let (id, findings) = (id.to_owned(), findings.to_vec());
         self.write(move |connection| put_findings(connection, find_trace(connection, &id)?, version, &findings)).await
+    }
+
+    /// Keeps what was found in traces as they were read, all or nothing. Those that changed since, or are gone, are left
+    /// out; whoever changed them looks again. Gives of how many it was kept.
+    ///
+    /// # Errors
+    /// The write failed.
+    pub async fn keep_looks(&self, version: u32, looks: Vec<Look>) -> Result<u32, StoreError> {
+        self.write(move |connection| {
+            let mut find = connection
+                .prepare_cached("SELECT key FROM traces WHERE id = ?1 AND head = ?2 AND updated_at_ms = ?3")?;
+            let mut insert =
+                connection.prepare_cached("INSERT OR REPLACE INTO fingerprints (trace, body) VALUES (?1, ?2)")?;
+            let mut kept = 0;
+            for look in &looks {
+                let found: Option<i64> =
+                    find.query_row(params![look.id, look.revision, look.updated_at_ms], |row| row.get(0)).optional()?;
+                let Some(trace) = found else { continue };
+                insert.execute(params![trace, look.fingerprint])?;
+                put_findings(connection, trace, version, &look.findings)?;
+                kept += 1;
+            }
+            Ok(kept)
+        })
+        .await
     }
 
     /// The ids of traces that lint of this version has not looked at as they are now, newest first; those of runs

@@ -35,12 +35,13 @@ pub struct NewImport {
     pub findings: Vec<FindingCount>,
     /// The version of that lint; 0 when nobody looked.
     pub lint_version: u32,
-    /// As [`Store::set_fingerprint`] keeps it.
+    /// What near-duplicates are found by; see [`Store::fingerprints`].
     pub fingerprint: Option<Vec<u8>>,
 }
 
-/// An import as its rows have it.
-struct Rows {
+/// A trace that was read from a file, as its rows have it: what there is to work out is done, and the writer only writes.
+#[derive(Debug)]
+pub struct PreparedImport {
     id: String,
     title: String,
     messages: Vec<MessageRow>,
@@ -49,8 +50,12 @@ struct Rows {
     new: NewImport,
 }
 
-impl Rows {
-    fn of(mut new: NewImport) -> Result<Self, StoreError> {
+impl PreparedImport {
+    /// Makes the rows of a trace. Takes time that grows with the trace; can be done on any thread.
+    ///
+    /// # Errors
+    /// A part of it has no JSON form.
+    pub fn of(mut new: NewImport) -> Result<Self, StoreError> {
         let messages: Vec<MessageRow> = std::mem::take(&mut new.messages)
             .iter()
             .map(|it| MessageRow::of(&it.new.message, &it.marks, it.new.step, it.new.tokens))
@@ -79,8 +84,14 @@ impl Store {
     /// # Errors
     /// The write failed; then none of them is kept.
     pub async fn import_many(&self, imports: Vec<NewImport>) -> Result<Vec<String>, StoreError> {
-        // Made here, beside the writer, which then only writes.
-        let rows: Vec<Rows> = imports.into_iter().map(Rows::of).collect::<Result<_, _>>()?;
+        self.import_prepared(imports.into_iter().map(PreparedImport::of).collect::<Result<_, _>>()?).await
+    }
+
+    /// The same for traces that are prepared.
+    ///
+    /// # Errors
+    /// The write failed; then none of them is kept.
+    pub async fn import_prepared(&self, rows: Vec<PreparedImport>) -> Result<Vec<String>, StoreError> {
         self.write(move |connection| {
             let now_ms = now_ms();
             rows.iter().map(|rows| insert(connection, rows, now_ms).map(|()| rows.id.clone())).collect()
@@ -116,7 +127,7 @@ pub fn steps_of(roles: impl Iterator<Item = Role>) -> impl Iterator<Item = u32> 
     })
 }
 
-fn insert(connection: &Connection, rows: &Rows, now_ms: i64) -> Result<(), StoreError> {
+fn insert(connection: &Connection, rows: &PreparedImport, now_ms: i64) -> Result<(), StoreError> {
     let new = &rows.new;
     let steps = rows.messages.iter().filter(|row| row.role == Role::Assistant).count();
     let tokens: i64 = rows.messages.iter().map(|row| i64::from(row.tokens)).sum();

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension};
 use tw_artifact::{FindingCount, LintRule, ReviewStatus};
 
 use crate::finding::read_severity;
 use crate::list::TraceQuery;
 use crate::review::read_status;
 use crate::search::TraceSet;
-use crate::trace::find_trace;
 use crate::{Store, StoreError};
 
 /// Some traces in numbers. Pairs are a value and how many traces have it, by value.
@@ -65,22 +64,6 @@ impl Store {
                 found.extend(select.query_row([key], |row| Ok((row.get(0)?, row.get(1)?))).optional()?);
             }
             Ok(found)
-        })
-        .await
-    }
-
-    /// Keeps what near-duplicates of the trace are found by, in place of what was kept before.
-    ///
-    /// # Errors
-    /// There is no such trace, or the write failed.
-    pub async fn set_fingerprint(&self, id: &str, fingerprint: &[u8]) -> Result<(), StoreError> {
-        let (id, fingerprint) = (id.to_owned(), fingerprint.to_vec());
-        self.write(move |connection| {
-            let trace = find_trace(connection, &id)?;
-            connection
-                .prepare_cached("INSERT OR REPLACE INTO fingerprints (trace, body) VALUES (?1, ?2)")?
-                .execute(params![trace, fingerprint])?;
-            Ok(())
         })
         .await
     }

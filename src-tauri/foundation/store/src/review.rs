@@ -56,7 +56,9 @@ impl Store {
     pub async fn delete_found(&self, query: &TraceQuery) -> Result<u32, StoreError> {
         let query = query.clone();
         self.write(move |connection| {
-            let keys = Selection::of(connection, &query, None)?.keys(connection)?;
+            let mut keys = Selection::of(connection, &query, None)?.keys(connection)?;
+            // FTS5 writes out what it gathered whenever a row is lower than the one before.
+            keys.sort_unstable();
             delete(connection, &keys)
         })
         .await
@@ -112,6 +114,9 @@ fn delete(connection: &Connection, keys: &[i64]) -> Result<u32, StoreError> {
     for key in keys {
         delete.execute([key])?;
     }
+    // What was being typed into a trace goes with it.
+    let drafts = "DELETE FROM settings WHERE key GLOB 'draft:*' AND substr(key, 7) NOT IN (SELECT id FROM traces)";
+    connection.prepare_cached(drafts)?.execute([])?;
     Ok(u32::try_from(keys.len()).unwrap_or(u32::MAX))
 }
 

@@ -59,6 +59,8 @@ pub struct NewRevision {
 /// Where a trace stands after an edit, an undo or a redo.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Committed {
+    /// The revision that it stood at before: the patches are made for the messages of that one.
+    pub base: u32,
     /// The revision; that of before where an edit changed nothing, which keeps no revision.
     pub revision: u32,
     /// What was done, taken back, or done again, in words.
@@ -78,25 +80,7 @@ impl Store {
     /// There is no such trace or revision, or the read failed.
     pub async fn edition(&self, id: &str, revision: Option<u32>) -> Result<Edition, StoreError> {
         let id = id.to_owned();
-        self.read(move |connection| {
-            let trace = find_trace(connection, &id)?;
-            let head = head_of(connection, trace)?;
-            let revision = revision.unwrap_or(head);
-            let keys = list_at(connection, trace, revision)?.keys;
-            let (undo, redo) = if revision == head { neighbours(connection, trace, head)? } else { (None, None) };
-            let tools: String = connection
-                .prepare_cached("SELECT tools FROM details WHERE trace = ?1")?
-                .query_row([trace], |row| row.get(0))?;
-            Ok(Edition {
-                revision,
-                undo,
-                redo,
-                messages: read_edited(connection, trace, &keys)?,
-                tools: parse("tools", &tools)?,
-                next_id: next_id(connection, trace)?,
-            })
-        })
-        .await
+        self.read(move |connection| read_edition(connection, find_trace(connection, &id)?, revision)).await
     }
 
     /// Keeps an edit as a new revision, and moves the trace to it. On disk when this returns. An edit that changes
@@ -149,7 +133,7 @@ impl Store {
                 move_head(connection, trace, revision, &before.keys, &keys)?;
             }
             put_findings(connection, trace, new.lint_version, &new.findings)?;
-            committed(connection, trace, revision, new.label, splices)
+            committed(connection, trace, (head, revision), new.label, splices)
         })
         .await
     }
@@ -218,10 +202,29 @@ impl Store {
             let before = list_at(connection, trace, head)?.keys;
             let after = list_at(connection, trace, revision)?.keys;
             move_head(connection, trace, revision, &before, &after)?;
-            committed(connection, trace, revision, did, difference(&before, &after)).map(Some)
+            committed(connection, trace, (head, revision), did, difference(&before, &after)).map(Some)
         })
         .await
     }
+}
+
+/// A trace at a revision; `None` for where it stands.
+pub(crate) fn read_edition(connection: &Connection, trace: i64, revision: Option<u32>) -> Result<Edition, StoreError> {
+    let head = head_of(connection, trace)?;
+    let revision = revision.unwrap_or(head);
+    let keys = list_at(connection, trace, revision)?.keys;
+    let (undo, redo) = if revision == head { neighbours(connection, trace, head)? } else { (None, None) };
+    let tools: String = connection
+        .prepare_cached("SELECT tools FROM details WHERE trace = ?1")?
+        .query_row([trace], |row| row.get(0))?;
+    Ok(Edition {
+        revision,
+        undo,
+        redo,
+        messages: read_edited(connection, trace, &keys)?,
+        tools: parse("tools", &tools)?,
+        next_id: next_id(connection, trace)?,
+    })
 }
 
 /// The revision that a trace stands at.
@@ -262,7 +265,7 @@ fn next_id(connection: &Connection, trace: i64) -> Result<u64, StoreError> {
 fn committed(
     connection: &Connection,
     trace: i64,
-    revision: u32,
+    (base, revision): (u32, u32),
     did: String,
     splices: Vec<Splice>,
 ) -> Result<Committed, StoreError> {
@@ -275,7 +278,7 @@ fn committed(
             insert: read_edited(connection, trace, &insert)?,
         });
     }
-    Ok(Committed { revision, did, undo, redo, patches })
+    Ok(Committed { base, revision, did, undo, redo, patches })
 }
 
 /// Keeps the messages that have no key yet, and gives the keys of all.
@@ -323,30 +326,38 @@ fn keep_new(
     Ok(keys)
 }
 
-/// The messages with these keys, in this order.
+/// The messages with these keys, in this order. Captured ones that stand as they came are read in one go.
 pub(crate) fn read_edited(connection: &Connection, trace: i64, keys: &[i64]) -> Result<Vec<EditedMessage>, StoreError> {
     let mut captured = connection.prepare_cached(
-        "SELECT seq, tokens, marks, coalesce(amended, body) FROM messages WHERE key = (?1 << 25) + 1 + ?2 AND trace = ?1",
+        "SELECT seq, seq, tokens, marks, coalesce(amended, body) FROM messages
+         WHERE key BETWEEN (?1 << 25) + 1 + ?2 AND (?1 << 25) + 1 + ?3 AND trace = ?1 ORDER BY key",
     )?;
     let mut edited = connection
-        .prepare_cached("SELECT id, tokens, marks, body FROM edited_messages WHERE key = -?2 AND trace = ?1")?;
-    let mut messages = Vec::with_capacity(keys.len());
-    for &key in keys {
-        let select = if key < 0 { &mut edited } else { &mut captured };
-        let mut rows = select.query(params![trace, key])?;
-        let Some(row) = rows.next()? else {
-            return Err(StoreError::NotFound { what: "message", id: key.to_string() });
+        .prepare_cached("SELECT id, -key, tokens, marks, body FROM edited_messages WHERE key = -?2 AND trace = ?1")?;
+    let mut messages: Vec<EditedMessage> = Vec::with_capacity(keys.len());
+    // A key is in one run with the one before when both are captured and follow each other.
+    for run in keys.chunk_by(|a, b| *a >= 0 && a.checked_add(1) == Some(*b)) {
+        let (first, last) = (run[0], run[run.len() - 1]);
+        let mut rows = if first < 0 {
+            edited.query(params![trace, first])?
+        } else {
+            captured.query(params![trace, first, last])?
         };
-        let id: i64 = row.get(0)?;
-        let marks: Option<String> = row.get(2)?;
-        let message: Message = parse("message", row.get_ref(3)?.as_str().map_err(rusqlite::Error::from)?)?;
-        messages.push(EditedMessage {
-            id: id.unsigned_abs(),
-            key,
-            message,
-            marks: marks.map_or(Ok(Marks::default()), |json| parse("marks", &json))?,
-            tokens: row.get(1)?,
-        });
+        for key in run {
+            let Some(row) = rows.next()?.filter(|row| row.get(1).is_ok_and(|found: i64| found == *key)) else {
+                return Err(StoreError::NotFound { what: "message", id: key.to_string() });
+            };
+            let id: i64 = row.get(0)?;
+            let marks: Option<String> = row.get(3)?;
+            let message: Message = parse("message", row.get_ref(4)?.as_str().map_err(rusqlite::Error::from)?)?;
+            messages.push(EditedMessage {
+                id: id.unsigned_abs(),
+                key: *key,
+                message,
+                marks: marks.map_or(Ok(Marks::default()), |json| parse("marks", &json))?,
+                tokens: row.get(2)?,
+            });
+        }
     }
     Ok(messages)
 }

@@ -503,7 +503,7 @@ fn read_message(row: &Row<'_>) -> Result<SavedMessage, StoreError> {
     })
 }
 
-fn read_records<T: serde::de::DeserializeOwned>(
+pub(crate) fn read_records<T: serde::de::DeserializeOwned>(
     connection: &Connection,
     trace: i64,
     what: &str,

@@ -15,36 +15,69 @@ const PLACES: usize = 64;
 const BAND: usize = 4;
 /// Words that are hashed together.
 const WORDS: usize = 3;
+/// Hashes that are remembered while a fingerprint is made.
+const RECENT: u64 = 1 << 13;
 
 /// The fingerprint of what the agent did and read: 64 little-endian u32. System prompts are left out, because they are
 /// the same in traces that have nothing else in common. Numbers inside of words count, so that two pages with other
 /// prices are not the same.
 #[must_use]
 pub fn fingerprint(messages: &[EditedMessage]) -> Vec<u8> {
-    let mut lowest = [u32::MAX; PLACES];
+    let mut lowest = Lowest::new();
     for message in messages.iter().filter(|message| message.message.role() != Role::System) {
-        add_text(&mut lowest, &message.message.text());
-        add_text(&mut lowest, message.message.reasoning().unwrap_or_default());
+        lowest.add_text(&message.message.text());
+        lowest.add_text(message.message.reasoning().unwrap_or_default());
         for call in message.message.calls() {
-            add_text(&mut lowest, &call.get("function").map(tw_artifact::Json::to_text).unwrap_or_default());
+            lowest.add_text(&call.get("function").map(tw_artifact::Json::to_text).unwrap_or_default());
         }
     }
-    lowest.iter().flat_map(|place| place.to_le_bytes()).collect()
+    lowest.places.iter().flat_map(|place| place.to_le_bytes()).collect()
 }
 
-fn add_text(lowest: &mut [u32; PLACES], text: &str) {
-    let mut window = [0_u64; WORDS];
-    let mut seen = 0_usize;
-    for word in text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()) {
-        window.rotate_left(1);
-        window[WORDS - 1] = hash(word);
-        seen += 1;
-        if seen >= WORDS {
-            add_hash(lowest, mix(window));
+/// The lowest hash of each place so far.
+struct Lowest {
+    places: [u32; PLACES],
+    /// Hashes that were added lately, each in the slot that its lower bits name. What is added again changes nothing:
+    /// pages that an agent reads are mostly those that it read before.
+    recent: Vec<u64>,
+}
+
+impl Lowest {
+    fn new() -> Self {
+        // A number in a slot that is not its own stands for none.
+        Self { places: [u32::MAX; PLACES], recent: (1..=RECENT).collect() }
+    }
+
+    fn add_text(&mut self, text: &str) {
+        let mut window = [0_u64; WORDS];
+        let mut seen = 0_usize;
+        for word in text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()) {
+            window.rotate_left(1);
+            window[WORDS - 1] = hash(word);
+            seen += 1;
+            if seen >= WORDS {
+                self.add(mix(window));
+            }
+        }
+        if seen > 0 && seen < WORDS {
+            self.add(mix(window));
         }
     }
-    if seen > 0 && seen < WORDS {
-        add_hash(lowest, mix(window));
+
+    fn add(&mut self, hash: u64) {
+        let slot = usize::try_from(hash % RECENT).unwrap_or_default();
+        if std::mem::replace(&mut self.recent[slot], hash) == hash {
+            return;
+        }
+        // One hash gives all places: `a + place * b` with halves of it is as good as independent hashes here
+        // (Kirsch and Mitzenmacher, 2006).
+        let (mut value, step) = (hash, scramble(hash) | 1);
+        for place in &mut self.places {
+            value = value.wrapping_add(step);
+            // The upper half: the lower bits of a sum are the weaker ones.
+            let upper = u32::try_from(scramble(value) >> 32).unwrap_or(u32::MAX);
+            *place = (*place).min(upper);
+        }
     }
 }
 
@@ -62,18 +95,6 @@ const fn scramble(mut value: u64) -> u64 {
     value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     value ^ (value >> 31)
-}
-
-fn add_hash(lowest: &mut [u32; PLACES], hash: u64) {
-    // One hash gives all places: `a + place * b` with halves of it is as good as independent hashes here
-    // (Kirsch and Mitzenmacher, 2006).
-    let (mut value, step) = (hash, scramble(hash) | 1);
-    for place in lowest {
-        value = value.wrapping_add(step);
-        // The upper half: the lower bits of a sum are the weaker ones.
-        let upper = u32::try_from(scramble(value) >> 32).unwrap_or(u32::MAX);
-        *place = (*place).min(upper);
-    }
 }
 
 /// How alike two fingerprints are, 0 to 100; 0 where one is not of this form or of a trace without words.
@@ -160,6 +181,17 @@ mod tests {
         assert!((45..=75).contains(&percent), "{percent}");
         assert_eq!(likeness_percent(&print_of("a b c d"), &print_of("a b c d")), 100);
         assert_eq!(likeness_percent(&print_of(""), &print_of("")), 0);
+    }
+
+    #[test]
+    fn a_text_that_stands_there_again_changes_nothing() {
+        let once = print_of(&words(0, 9_000));
+        let messages: Vec<EditedMessage> =
+            (0..3).map(|seq| EditedMessage::captured(seq, Message::user(words(0, 9_000)), 0)).collect();
+        assert_eq!(fingerprint(&messages), once);
+        // Kept in workspaces: a fingerprint made another way would be like no other.
+        let sum = once.iter().fold(0_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(*byte)));
+        assert_eq!(sum, 6_714_570_410_777_268_336);
     }
 
     #[test]

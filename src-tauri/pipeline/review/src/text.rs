@@ -1,6 +1,6 @@
 //! The texts of a message, and places in them.
 
-use tw_artifact::{Arguments, Json, Message, Role, TextField};
+use tw_artifact::{Json, Message, Role, TextField};
 
 use crate::EditError;
 
@@ -19,19 +19,11 @@ pub(crate) fn text_of(message: &Message, field: TextField) -> Result<String, Edi
             },
             Some(_) => Err(EditError::Parts),
         },
-        TextField::Reasoning if message.role() == Role::Assistant => {
-            Ok(message.reasoning().unwrap_or_default().to_owned())
+        TextField::Reasoning if message.role() != Role::Assistant => {
+            Err(EditError::NoField { role: message.role(), field })
         }
-        TextField::Reasoning => Err(EditError::NoField { role: message.role(), field }),
-        TextField::Arguments { call } => {
-            let calls = message.tool_calls();
-            let view = usize::try_from(call).ok().and_then(|place| calls.get(place)).ok_or(EditError::NoCall(call))?;
-            Ok(match view.arguments {
-                Arguments::Object(map) => Json::Object(map.clone()).to_pretty(),
-                Arguments::Text(text) => text.to_owned(),
-                Arguments::Other => String::new(),
-            })
-        }
+        TextField::Reasoning => Ok(field.text_in(message).unwrap_or_default()),
+        TextField::Arguments { call } => field.text_in(message).ok_or(EditError::NoCall(call)),
     }
 }
 

@@ -77,7 +77,7 @@ pub(super) fn CallCard(call: Memo<Arc<TurnCall>>) -> impl IntoView {
             }}
             {move || {
                 result.get().map(|message| {
-                    view! { <ResultView message record=record.get_untracked()/> }
+                    view! { <ResultView message record=record.get_untracked().map(Arc::new)/> }
                 })
             }}
         </section>

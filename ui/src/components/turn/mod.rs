@@ -13,13 +13,11 @@ mod stream_text;
 mod verdict;
 
 pub(crate) use card::{BrokenOff, TurnCard};
-pub(crate) use images::Images;
 pub(crate) use live::{LiveTurn, LiveTurnCard};
 pub(crate) use message::{StepFlags, role_face};
 pub(crate) use model::{Turn, turns};
-pub(crate) use output::OutputParts;
 pub(crate) use reasoning::Folds;
-pub(crate) use result::{cut_title, cut_words};
+pub(crate) use result::ResultFrame;
 pub(crate) use verdict::VerdictBadge;
 
 use leptos::prelude::*;

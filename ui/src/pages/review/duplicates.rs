@@ -1,14 +1,13 @@
 //! Traces that are nearly the same, in groups: keep one of each, reject the rest.
 
 use leptos::prelude::*;
-use leptos::task::spawn_local;
 use tw_artifact::ReviewStatus;
-use tw_contract::{ApiError, DuplicateGroup, Selection, TraceQuery};
+use tw_contract::{DuplicateGroup, Selection};
 
 use super::actions::use_trace_actions;
+use super::asked::{Asked, ask};
 use super::browser::Browser;
 use super::row::{RatingMark, StatusMark, title_of};
-use crate::backend::use_api;
 use crate::components::{Button, ButtonKind, Empty, ErrorBox, IconName, RelativeTime, Skeleton};
 use crate::state::format;
 
@@ -38,40 +37,8 @@ fn others(group: &DuplicateGroup, keep: Keep) -> Vec<String> {
 #[component]
 pub(super) fn Duplicates(browser: Browser, open: Memo<Option<String>>) -> impl IntoView {
     let actions = use_trace_actions();
-    let api = StoredValue::new(use_api());
-    let answer = RwSignal::new(None::<Result<Vec<DuplicateGroup>, ApiError>>);
-    let busy = RwSignal::new(false);
+    let Asked { answer, busy, again } = ask(browser, |api, query| async move { api.trace_duplicates(query).await });
     let shown = RwSignal::new(GROUPS);
-    // One question at a time: while an import goes on the list changes all the time.
-    let asked = StoredValue::new(None::<TraceQuery>);
-    let again = StoredValue::new(false);
-    let fetch = move || {
-        if asked.with_value(Option::is_some) {
-            again.set_value(true);
-            return;
-        }
-        asked.set_value(Some(browser.asked()));
-        busy.set(true);
-        spawn_local(async move {
-            while let Some(Some(query)) = asked.try_get_value() {
-                again.set_value(false);
-                let new = api.get_value().trace_duplicates(query.clone()).await;
-                let Some(repeat) = again.try_get_value() else { return };
-                let now = browser.asked();
-                if query == now {
-                    answer.set(Some(new));
-                }
-                asked.set_value((repeat || query != now).then_some(now));
-            }
-            busy.try_set(false);
-        });
-    };
-    Effect::new(move |_| {
-        browser.facts.track();
-        if browser.loaded.get() {
-            fetch();
-        }
-    });
     let reject = move |ids: Vec<String>| {
         // Shown at once; the host's answer follows.
         answer.update(|answer| {
@@ -94,9 +61,7 @@ pub(super) fn Duplicates(browser: Browser, open: Memo<Option<String>>) -> impl I
     };
     let body = move || match answer.get() {
         None => view! { <Skeleton lines=9/> }.into_any(),
-        Some(Err(error)) => {
-            view! { <div class="page-error"><ErrorBox error on_retry=move |()| fetch()/></div> }.into_any()
-        }
+        Some(Err(error)) => view! { <div class="page-error"><ErrorBox error on_retry=again/></div> }.into_any(),
         Some(Ok(groups)) if groups.is_empty() => view! {
             <Empty
                 icon=IconName::Twins

@@ -1,6 +1,7 @@
 //! Review: find traces, read them, decide about them, put them right, bring them in and take them out.
 
 mod actions;
+mod asked;
 mod browser;
 mod bulk;
 mod columns;
@@ -125,7 +126,10 @@ fn List(
             <div class="filter-bar">
                 <Filters browser/>
                 <SaveView browser columns/>
-                <ColumnMenu columns/>
+                // Beside an open trace the list has no columns.
+                <Show when=move || open.with(Option::is_none)>
+                    <ColumnMenu columns/>
+                </Show>
             </div>
             <Views browser columns/>
             <CountBar browser/>

@@ -254,7 +254,7 @@ fn Card(trace: Arc<TraceSummary>) -> impl IntoView {
     let facts = match trace.snippet.clone() {
         Some(text) => view! { <Snippet text/> }.into_any(),
         None => view! {
-            <span class="card-model" dir="auto">{trace.model.clone()}</span>
+            {(!trace.model.is_empty()).then(|| view! { <span class="card-model" dir="auto">{trace.model.clone()}</span> })}
             <span>{format::counted(trace.steps, "step")}</span>
             <span>{format::short_count(trace.tokens)} " tok"</span>
             {(!trace.findings.is_empty()).then(|| findings_mark(&trace.findings))}

@@ -25,6 +25,9 @@ pub(super) fn offer(browser: Browser, open: Memo<Option<String>>) {
         if let Some(place) = browser.next_place(by) {
             browser.go_to(place, open.with_untracked(Option::is_some).then(|| actions.opener()));
         }
+        if open.with_untracked(Option::is_none) {
+            focus_table();
+        }
     };
     let on_page = |id: &'static str, title: &str, keys: &'static str, run: Box<dyn Fn() + Send + Sync>| {
         use_action(Action::new(id, "Review", title, run).keys(keys).when(any));

@@ -1,13 +1,12 @@
 //! What the query finds, in numbers: histograms and bars, of which a click asks for those traces.
 
 use leptos::prelude::*;
-use leptos::task::spawn_local;
 use tw_artifact::ReviewStatus;
-use tw_contract::{ApiError, Bar, TraceQuery, TraceStats};
+use tw_contract::{Bar, TraceStats};
 
+use super::asked::{Asked, ask};
 use super::browser::Browser;
 use super::query;
-use crate::backend::use_api;
 use crate::components::{ErrorBox, Histogram, HistogramBar, Skeleton};
 use crate::state::format;
 
@@ -19,45 +18,10 @@ const WIDTH: f64 = 320.0;
 /// The statistics.
 #[component]
 pub(super) fn Stats(browser: Browser) -> impl IntoView {
-    let api = StoredValue::new(use_api());
-    let answer = RwSignal::new(None::<Result<TraceStats, ApiError>>);
-    let busy = RwSignal::new(false);
-    // One question at a time: while an import goes on the list changes all the time.
-    let asked = StoredValue::new(None::<TraceQuery>);
-    let again = StoredValue::new(false);
-    let fetch = move || {
-        if asked.with_value(Option::is_some) {
-            again.set_value(true);
-            return;
-        }
-        asked.set_value(Some(browser.asked()));
-        busy.set(true);
-        spawn_local(async move {
-            while let Some(Some(query)) = asked.try_get_value() {
-                again.set_value(false);
-                let new = api.get_value().trace_stats(query.clone()).await;
-                let Some(repeat) = again.try_get_value() else { return };
-                let now = browser.asked();
-                if query == now {
-                    answer.set(Some(new));
-                }
-                asked.set_value((repeat || query != now).then_some(now));
-            }
-            busy.try_set(false);
-        });
-    };
-    // The list's answers tell when the query or the workspace changed.
-    Effect::new(move |_| {
-        browser.facts.track();
-        if browser.loaded.get() {
-            fetch();
-        }
-    });
+    let Asked { answer, busy, again } = ask(browser, |api, query| async move { api.trace_stats(query).await });
     let body = move || match answer.get() {
         None => view! { <Skeleton lines=9/> }.into_any(),
-        Some(Err(error)) => {
-            view! { <div class="page-error"><ErrorBox error on_retry=move |()| fetch()/></div> }.into_any()
-        }
+        Some(Err(error)) => view! { <div class="page-error"><ErrorBox error on_retry=again/></div> }.into_any(),
         Some(Ok(stats)) => view! { <Plots stats browser/> }.into_any(),
     };
     view! {

@@ -128,6 +128,10 @@ pub(super) fn TraceTable(
             "KeyJ" | "KeyK" if !event.shift_key() => {
                 event.prevent_default();
                 step(if event.code() == "KeyJ" { 1 } else { -1 });
+                // Not on the head that was pressed last: Enter means the row now.
+                if let Some(scroller) = scroller.get_untracked() {
+                    scroller.focus().unwrap_or_default();
+                }
                 return;
             }
             _ => return,

@@ -3,7 +3,7 @@ use tw_artifact::{
 };
 
 use super::*;
-use crate::{MarkedMessage, NewImport, TraceQuery, TraceSort};
+use crate::{Look, MarkedMessage, NewImport, TraceQuery, TraceSort};
 
 fn query(search: &str) -> TraceQuery {
     TraceQuery { search: search.to_owned(), sort: TraceSort::Title, descending: false, ..TraceQuery::default() }
@@ -80,11 +80,54 @@ async fn an_import_keeps_everything_of_a_record() {
     assert_eq!((format.as_str(), kept.to_text()), ("axolotl", envelope.to_text()));
     assert_eq!(store.unlinted(3, 9).await.unwrap(), [ids[1].clone()]);
     assert_eq!(store.fingerprints(&query("")).await.unwrap(), [(ids[0].clone(), vec![1, 2, 3])]);
-    store.set_fingerprint(&ids[1], &[9]).await.unwrap();
-    assert_eq!(store.fingerprints(&query("title:other")).await.unwrap(), [(ids[1].clone(), vec![9])]);
     let collected = begin(&store, RunState::Done).await;
     assert_eq!(store.envelope(&collected).await.unwrap(), None);
     check_integrity(&store).await;
+}
+
+#[tokio::test]
+async fn what_was_found_is_kept_for_traces_that_are_still_as_they_were_read() {
+    let Workspace { store, folder: _folder } = Workspace::new();
+    let ids = several(&store, 3).await;
+    let finding = FindingCount { rule: LintRule::Secret, severity: Severity::Error, count: 2 };
+    let mut looks = Vec::new();
+    for id in &ids {
+        let summary = store.summary(id).await.unwrap();
+        looks.push(Look {
+            id: id.clone(),
+            revision: summary.revision,
+            updated_at_ms: summary.updated_at_ms,
+            findings: vec![finding],
+            fingerprint: vec![9],
+        });
+    }
+    looks[1].updated_at_ms -= 1;
+    store.delete_trace(&ids[2]).await.unwrap();
+    assert_eq!(store.keep_looks(4, looks).await.unwrap(), 1);
+    assert_eq!(store.fingerprints(&query("lint:secret")).await.unwrap(), [(ids[0].clone(), vec![9])]);
+    assert_eq!(store.unlinted(4, 9).await.unwrap(), [ids[1].clone()]);
+}
+
+#[tokio::test]
+async fn a_trace_is_opened_with_all_of_one_moment() {
+    let Workspace { store, folder: _folder } = Workspace::new();
+    let id = begin(&store, RunState::Running).await;
+    add(&store, &id, Message::user("look")).await.unwrap();
+    let call = call("c", "look", 1);
+    answer(&store, &id, 1, &call).await;
+    let output = CallOutput { call_id: "c".to_owned(), ..CallOutput::default() };
+    result(&store, &id, &call, output).await.unwrap();
+    store.set_state(&id, RunState::Limit, Some("the step limit".to_owned())).await.unwrap();
+    for revision in [None, Some(0)] {
+        let opened = store.open_trace(&id, revision).await.unwrap();
+        let trace = store.trace(&id).await.unwrap();
+        let captured: Vec<(i64, u32)> = trace.messages.iter().map(|it| (it.saved_at_ms, it.step)).collect();
+        assert_eq!((opened.summary, opened.settings, opened.ending), (trace.summary, trace.settings, trace.ending));
+        assert_eq!((opened.steps, opened.calls, opened.captured), (trace.steps, trace.calls, captured));
+        assert_eq!(opened.edition, store.edition(&id, revision).await.unwrap());
+    }
+    assert!(store.open_trace(&id, Some(3)).await.is_err());
+    assert!(store.open_trace("gone", None).await.is_err());
 }
 
 #[tokio::test]

@@ -10,11 +10,11 @@ use tw_artifact::{EditOp, EditedMessage, Json, TextField, TrainSpan};
 
 use super::assist::AssistButton;
 use super::completion::{Completion, Offer, complete, take_offer};
+use super::edit_bar::{EditBar, begin_to_type, grow, pressed, save_when_left, send, stretch_of};
 use super::schema::{Problem, problems, read};
 use super::state::use_editing;
 use super::text::{byte_of_utf16, chars_of_utf16, utf16_of_byte};
-use super::text_edit::{Refused, begin_to_type, focus_row, grow, keep_typing, save_when_left, send, stretch_of};
-use crate::components::{Button, ButtonKind, Icon, IconName, Kbd};
+use crate::components::{Button, ButtonKind, Icon, IconName};
 
 /// A field for the arguments of one call, and the choice of its tool.
 #[component]
@@ -47,7 +47,7 @@ pub(super) fn ArgumentsEdit(message: Memo<Arc<EditedMessage>>, call: u32) -> imp
     let forbidden = Memo::new(move |_| wrong.with(|wrong| wrong.iter().any(|problem| problem.forbidden)));
     let root = NodeRef::<html::Div>::new();
     let node = NodeRef::<html::Textarea>::new();
-    begin_to_type(node);
+    begin_to_type(node, draft);
     grow(node, draft.text);
     let offers = RwSignal::new(None::<Completion>);
     let at = RwSignal::new(None::<usize>);
@@ -112,13 +112,9 @@ pub(super) fn ArgumentsEdit(message: Memo<Arc<EditedMessage>>, call: u32) -> imp
         let span = TrainSpan { field, begin, end, train };
         send(editing, id, field, draft, vec![EditOp::TrainSpan { id, span }], "", root);
     };
-    let pressed = move |event: KeyboardEvent| {
+    let key = move |event: KeyboardEvent| {
         let open = offers.with_untracked(|offers| offers.as_ref().map_or(0, |offers| offers.offers.len()));
         match event.code().as_str() {
-            "Enter" | "NumpadEnter" if event.ctrl_key() || event.meta_key() => {
-                event.prevent_default();
-                save(true);
-            }
             "Space" if event.ctrl_key() => {
                 event.prevent_default();
                 look();
@@ -135,23 +131,20 @@ pub(super) fn ArgumentsEdit(message: Memo<Arc<EditedMessage>>, call: u32) -> imp
                     });
                 });
             }
-            "Enter" | "NumpadEnter" | "Tab" if open > 0 && at.with_untracked(Option::is_some) => {
+            "Enter" | "NumpadEnter" | "Tab"
+                if open > 0 && at.with_untracked(Option::is_some) && !event.ctrl_key() && !event.meta_key() =>
+            {
                 let offer = offers.with_untracked(|offers| offers.as_ref()?.offers.get(at.get_untracked()?).cloned());
                 if let Some(offer) = offer {
                     event.prevent_default();
                     take.run(offer);
                 }
             }
-            "Escape" => {
+            "Escape" if open > 0 => {
                 event.prevent_default();
-                if open > 0 {
-                    offers.set(None);
-                } else {
-                    editing.drafts.close(id, field);
-                    focus_row(editing, id);
-                }
+                offers.set(None);
             }
-            _ => keep_typing(&event),
+            _ => pressed(&event, editing, id, field, || save(true)),
         }
     };
     view! {
@@ -180,44 +173,26 @@ pub(super) fn ArgumentsEdit(message: Memo<Arc<EditedMessage>>, call: u32) -> imp
                     on:select=move |_| pick()
                     on:keyup=move |_| pick()
                     on:mouseup=move |_| pick()
-                    on:keydown=pressed
+                    on:keydown=key
                 ></textarea>
                 {move || offers.get().map(|found| view! { <Offers found at take/> })}
             </div>
             <Findings parsed=parsed wrong=wrong known=Memo::new(move |_| schema.with(Option::is_some))/>
-            <Refused draft/>
-            <div class="edit-bar" on:mousedown=move |event| {
-                let is_select = event.target().is_some_and(|it| wasm_bindgen::JsCast::has_type::<web_sys::HtmlSelectElement>(&it));
-                if !is_select {
-                    event.prevent_default();
-                }
-            }>
-                <Button
-                    kind=ButtonKind::Primary
-                    label=Signal::derive(move || if forbidden.get() { "Save anyway" } else { "Save" }.to_owned())
-                    busy=draft.busy
-                    disabled=Signal::derive(move || parsed.with(Result::is_err))
-                    on_click=move |()| save(true)
-                    testid="edit-save"
-                />
-                <Kbd keys="Mod+Enter"/>
-                <Button
-                    kind=ButtonKind::Quiet
-                    label="Cancel"
-                    on_click=move |()| {
-                        editing.drafts.close(id, field);
-                        focus_row(editing, id);
-                    }
-                    testid="edit-cancel"
-                />
-                <span class="edit-gap"></span>
+            <EditBar
+                id
+                what=field
+                draft
+                save_label=Signal::derive(move || if forbidden.get() { "Save anyway" } else { "Save" }.to_owned())
+                disabled=Signal::derive(move || parsed.with(Result::is_err))
+                on_save=move |()| save(true)
+            >
                 <Show when=move || can_mark.get()>
                     <Button kind=ButtonKind::Quiet label="Train on this" title="The selected part is trained on, whatever holds for the rest" on_click=move |()| mark(true) testid="train-span"/>
                     <Button kind=ButtonKind::Quiet label="Not on this" title="The selected part is not trained on, whatever holds for the rest" on_click=move |()| mark(false) testid="skip-span"/>
                 </Show>
                 <ToolChoice id call tool/>
                 <AssistButton id field/>
-            </div>
+            </EditBar>
         </div>
     }
     .into_any()

@@ -7,10 +7,10 @@ use tw_artifact::{Arguments, EditedMessage, Json, Role, TextField};
 
 use super::arguments_edit::ArgumentsEdit;
 use super::assist::AssistCard;
-use super::ops::text_of;
 use super::state::use_editing;
 use super::text_edit::TextEdit;
 use super::text_view::{Marked, ReasoningView, TextView, marked_text};
+use super::writing::Writing;
 use crate::components::turn::use_turn_page;
 use crate::components::{IconButton, IconName, JsonView, Tag, Tone};
 
@@ -25,8 +25,11 @@ pub(super) fn Block(
     let editing = use_editing();
     let id = message.with_untracked(|message| message.id);
     let role = message.with_untracked(|message| message.message.role());
-    let is_open = Memo::new(move |_| editing.is_open(id, field));
-    let text = Memo::new(move |_| message.with(|message| Arc::<str>::from(text_of(&message.message, field))));
+    let what = Writing::from(field);
+    let is_open = Memo::new(move |_| editing.drafts.has(id, what));
+    // What is written as a whole is not shown a second time in parts.
+    let is_elsewhere = Memo::new(move |_| editing.drafts.has(id, Writing::Whole));
+    let text = Memo::new(move |_| message.with(|message| Arc::<str>::from(what.text_in(&message.message))));
     let marked = Memo::new(move |_| {
         let spans = message.with(|message| {
             let own = message.marks.spans.iter().filter(|span| span.field == field);
@@ -69,7 +72,7 @@ pub(super) fn Block(
             class="block"
             data-field=word
             on:dblclick=move |event| {
-                if !is_open.get_untracked() {
+                if !is_open.get_untracked() && !is_elsewhere.get_untracked() {
                     event.stop_propagation();
                     editing.begin(id, field);
                 }
@@ -81,7 +84,7 @@ pub(super) fn Block(
                         TextField::Arguments { call } => view! { <ArgumentsEdit message call/> }.into_any(),
                         _ => view! { <TextEdit message field/> }.into_any(),
                     }
-                } else if nothing.get() {
+                } else if nothing.get() || is_elsewhere.get() {
                     ().into_any()
                 } else {
                     view! {

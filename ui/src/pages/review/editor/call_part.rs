@@ -3,20 +3,17 @@
 use std::sync::Arc;
 
 use leptos::prelude::*;
-use leptos::task::spawn_local;
 use tw_artifact::{CallRecord, EditOp, EditedMessage, TextField};
-use tw_contract::{ApiError, OutputRequest, OutputView};
 
 use super::block::Block;
 use super::marks::{FindingBadge, MarkBadges};
 use super::parts::CallPart;
 use super::state::use_editing;
-use crate::components::turn::{Images, OutputParts, VerdictBadge, cut_title, cut_words};
-use crate::components::{Button, ButtonKind, CopyButton, ErrorBox, Icon, IconButton, IconName, Tag, Tokens, Tone};
+use super::whole_edit::WholeEdit;
+use super::writing::Writing;
+use crate::components::turn::{ResultFrame, VerdictBadge};
+use crate::components::{Icon, IconButton, IconName, Tag, Tone};
 use crate::state::format;
-
-/// Most characters of a whole output that the page takes in at once.
-const MAX_CHARS: u32 = 2_000_000;
 
 /// One call.
 #[component]
@@ -91,59 +88,26 @@ pub(super) fn CallCard(message: Memo<Arc<EditedMessage>>, index: u32, call: Memo
 pub(super) fn ResultCard(result: Memo<Arc<EditedMessage>>, record: Option<Arc<CallRecord>>) -> impl IntoView {
     let editing = use_editing();
     let id = result.with_untracked(|result| result.id);
-    let full = RwSignal::new(None::<Result<OutputView, ApiError>>);
-    let busy = RwSignal::new(false);
-    let is_error = record.as_ref().is_some_and(|record| record.is_error);
-    let cut = record.as_ref().and_then(|record| record.cut);
-    let images = record.as_ref().map(|record| record.images.clone()).unwrap_or_default();
-    let call_id = record.as_ref().map(|record| record.call_id.clone()).unwrap_or_default();
-    let has_output = record.as_ref().is_some_and(|record| record.has_output) && cut.is_some();
-    let wanted = call_id.clone();
-    let load = Callback::new(move |()| {
-        let request = OutputRequest { trace_id: editing.id.get_value(), call_id: wanted.clone(), max_chars: MAX_CHARS };
-        busy.set(true);
-        let api = editing.api();
-        spawn_local(async move {
-            let answer = api.trace_output(request).await;
-            full.try_set(Some(answer));
-            busy.try_set(false);
-        });
-    });
     view! {
-        <div class="result" class:is-error=is_error data-testid="call-result" data-id=id.to_string() data-error=is_error.then_some("true")>
-            <header class="result-head">
-                <Icon name=if is_error { IconName::Warning } else { IconName::Result }/>
-                <span class=is_error.then_some("tone-bad")>{if is_error { "Error result" } else { "Result" }}</span>
-                {move || view! { <MarkBadges message=result.get()/> }}
+        <ResultFrame
+            record
+            id=id.to_string()
+            marks=move || view! {
+                <MarkBadges message=result.get()/>
                 <FindingBadge id/>
-                <span class="call-facts">
-                    {cut.map(|cut| view! { <Tag text=cut_words(cut) icon=IconName::Cut tone=Tone::Warn title=cut_title(cut) testid="cut-badge"/> })}
-                    {has_output
-                        .then(|| {
-                            view! {
-                                <Button
-                                    kind=ButtonKind::Quiet
-                                    label=Signal::derive(move || {
-                                        if full.with(Option::is_some) { "Show what is in the trace" } else { "Show all" }.to_owned()
-                                    })
-                                    busy
-                                    on_click=move |()| {
-                                        if full.with_untracked(Option::is_some) { full.set(None) } else { load.run(()) }
-                                    }
-                                    testid="load-output"
-                                />
-                            }
-                        })}
-                    <Tokens count=Signal::derive(move || result.with(|result| result.tokens)) about=true/>
-                    <CopyButton text=move |()| result.with_untracked(|result| result.message.text()) label="Copy the result" testid="copy-result"/>
-                </span>
-            </header>
-            {move || match full.get() {
-                None => view! { <Block message=result field=TextField::Content/> }.into_any(),
-                Some(Ok(output)) => view! { <OutputParts output/> }.into_any(),
-                Some(Err(error)) => view! { <ErrorBox error on_retry=load/> }.into_any(),
-            }}
-            {(!images.is_empty()).then(|| view! { <Images call_id images/> })}
-        </div>
+            }
+            tools=move || view! {
+                <Show when=move || !editing.locked.get()>
+                    <IconButton icon=IconName::Braces label="Edit the result as JSON" on_click=move |()| editing.begin_whole(id) testid="edit-result-json"/>
+                </Show>
+            }
+            tokens=Signal::derive(move || result.with(|result| result.tokens))
+            text=move |()| result.with_untracked(|result| result.message.text())
+            own_words="Show what is in the trace"
+            body=move || view! {
+                {move || editing.drafts.has(id, Writing::Whole).then(|| view! { <WholeEdit message=result/> })}
+                <Block message=result field=TextField::Content/>
+            }
+        />
     }
 }

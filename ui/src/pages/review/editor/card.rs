@@ -15,6 +15,8 @@ use super::marks::{FindingBadge, MarkBadges};
 use super::parts::{CallPart, Parts};
 use super::patching::Row;
 use super::state::use_editing;
+use super::whole_edit::WholeEdit;
+use super::writing::Writing;
 use crate::components::turn::{StepFlags, role_face};
 use crate::components::{CopyButton, Icon, IconButton, IconName, MenuItem, Tag, Tokens};
 
@@ -95,6 +97,7 @@ pub(super) fn Card(row: Signal<Arc<Row>>, drag: Drag) -> impl IntoView {
                 </button>
             </Show>
             <Head parts role id/>
+            {move || editing.drafts.has(id, Writing::Whole).then(|| view! { <WholeEdit message=lead/> })}
             {(role == Role::Assistant)
                 .then(|| view! { <Block message=lead field=TextField::Reasoning/> })}
             <Block message=lead field=TextField::Content/>

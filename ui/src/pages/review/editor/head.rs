@@ -189,6 +189,7 @@ fn SaveState() -> impl IntoView {
             role="status"
             data-testid="editor-state"
             data-state=word
+            data-kept=move || editing.kept.get().to_string()
             data-revision=move || editing.state.with(|state| state.revision.to_string())
         >
             {move || match editing.saving.get() {
@@ -203,7 +204,8 @@ fn SaveState() -> impl IntoView {
                     let open = editing.drafts.unsaved();
                     if open > 0 {
                         let words = format!("{} being written", format::counted(open as u64, "text"));
-                        view! { <Icon name=IconName::Edit/><span>{words}</span> }.into_any()
+                        let kept = move || editing.kept.get().then_some(" · kept");
+                        view! { <Icon name=IconName::Edit/><span title="It is part of the trace once it is saved; what is kept is here again after a restart">{words}{kept}</span> }.into_any()
                     } else {
                         view! { <Icon name=IconName::Check/><span>"All saved"</span> }.into_any()
                     }

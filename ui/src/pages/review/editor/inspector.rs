@@ -33,7 +33,7 @@ pub(super) fn Inspector(view_of: RwSignal<View>) -> impl IntoView {
             Tab::new(View::Lens, "Loss lens", "tab-lens"),
             Tab::new(View::Changes, "Changes", "tab-changes"),
             Tab::new(View::History, "History", "tab-history"),
-            Tab::new(View::Raw, "Raw JSON", "tab-raw"),
+            Tab::new(View::Raw, "Raw", "tab-raw"),
             Tab::new(View::Notes, "Notes", "tab-notes"),
             Tab::new(View::Steps, "Steps", "tab-steps"),
             Tab::new(View::Tools, "Tools", "tab-tools"),

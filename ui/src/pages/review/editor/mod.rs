@@ -13,9 +13,11 @@ mod completion;
 mod diff_view;
 mod drafts;
 mod drag;
+mod edit_bar;
 mod head;
 mod history_tab;
 mod inspector;
+mod keep;
 mod lens_tab;
 mod lint_tab;
 mod live;
@@ -37,6 +39,9 @@ mod text_edit;
 mod text_view;
 mod timeline;
 mod tools_tab;
+mod whole;
+mod whole_edit;
+mod writing;
 
 use leptos::prelude::*;
 
@@ -90,6 +95,7 @@ pub(super) fn Editor(
     let editing = Editing::provide(&id);
     provide_context(ShownTab(view_of));
     live::follow(editing);
+    keep::keep(editing);
     use_action(
         Action::new("reasoning-all", "Editor", "Open or fold all reasoning", move || page.folds.toggle_all())
             .keys("KeyO"),

@@ -6,6 +6,7 @@ use tw_artifact::{EditOp, EditedMessage, Json, Message, Role, TextField};
 use super::completion::skeleton;
 use super::place::{Drop, step};
 use super::state::{Done, Editing, focus_card};
+use super::writing::Writing;
 use crate::components::{IconName, MenuItem};
 use crate::state::format;
 
@@ -16,12 +17,27 @@ impl Editing {
             self.toasts().info("The run of this trace goes on. It can be edited once it is over.");
             return;
         }
-        let text = || {
-            self.messages.with_untracked(|messages| {
-                messages.iter().find(|message| message.id == id).map(|it| text_of(&it.message, field))
-            })
-        };
-        self.drafts.open(id, field, || text().unwrap_or_default());
+        // All of the message is open: it holds this text too.
+        if !self.drafts.has(id, Writing::Whole) {
+            self.drafts.open(id, field.into(), || self.written(id, field.into()));
+        }
+    }
+
+    /// Begins to edit all of a message as JSON.
+    pub(super) fn begin_whole(self, id: u64) {
+        if self.drafts.has_text_of(id) {
+            self.toasts()
+                .info("Save or cancel the text of this turn that is being written, then it can be edited as JSON.");
+        } else if !self.locked.get_untracked() {
+            self.drafts.open(id, Writing::Whole, || self.written(id, Writing::Whole));
+        }
+    }
+
+    fn written(self, id: u64, what: Writing) -> String {
+        self.messages.with_untracked(|messages| {
+            let message = messages.iter().find(|message| message.id == id);
+            message.map(|it| what.text_in(&it.message)).unwrap_or_default()
+        })
     }
 
     /// Begins to edit what a card is mostly about: its first call, else its text.
@@ -238,6 +254,11 @@ impl Editing {
                 );
             }
             items.push(
+                MenuItem::new("Edit as JSON", move || self.begin_whole(id))
+                    .icon(IconName::Braces)
+                    .testid("edit-as-json"),
+            );
+            items.push(
                 MenuItem::new("Run again from here", move || self.rerun.set(Some(id)))
                     .icon(IconName::Play)
                     .testid("rerun-from-menu"),
@@ -302,23 +323,6 @@ impl Editing {
             items = items.into_iter().map(|item| item.disabled(true)).collect();
         }
         items
-    }
-}
-
-/// One text of a message, as the editor of texts takes it.
-pub(super) fn text_of(message: &Message, field: TextField) -> String {
-    match field {
-        TextField::Content => message.text(),
-        TextField::Reasoning => message.reasoning().unwrap_or_default().to_owned(),
-        TextField::Arguments { call } => usize::try_from(call)
-            .ok()
-            .and_then(|call| message.tool_calls().into_iter().nth(call))
-            .map(|call| match call.arguments {
-                tw_artifact::Arguments::Object(map) => Json::from(map.clone()).to_pretty(),
-                tw_artifact::Arguments::Text(text) => text.to_owned(),
-                tw_artifact::Arguments::Other => "{}".to_owned(),
-            })
-            .unwrap_or_default(),
     }
 }
 

@@ -6,15 +6,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use tw_artifact::{EditOp, EditedMessage, Finding, LintRule, Place, Review, TextField, TraceSummary};
+use tw_artifact::{EditOp, EditedMessage, Finding, LintRule, Place, Review, TraceSummary};
 use tw_contract::{
     ApiError, EditOutcome, EditRequest, EditState, ErrorCode, IdRequest, RepairRequest, ReviewView, RevisionRequest,
 };
 
 use super::assist::Assist;
-use super::drafts::Drafts;
+use super::drafts::{Drafts, saving_op};
+use super::keep;
 use super::patching::{self, Row};
 use super::selection::Selection;
+use super::writing::Kept;
 use crate::backend::{Api, use_api};
 use crate::components::{FloatMenu, ListHandle};
 use crate::state::toasts::{Toasts, use_toasts};
@@ -44,10 +46,15 @@ pub(super) enum Saving {
 /// What is sent to the host, one at a time.
 #[derive(Clone, Debug)]
 enum Job {
-    Edit { op: EditOp, author: String },
+    Edit {
+        op: EditOp,
+        author: String,
+    },
     Repair(LintRule),
     Undo,
     Redo,
+    /// Writes down what cannot be saved yet. The last of an editor that is left.
+    Keep(Vec<Kept>),
 }
 
 /// Hears what became of an edit. It is no `Callback`: those end with the menu or card that made them.
@@ -94,6 +101,8 @@ pub(super) struct Editing {
     pub(super) selection: RwSignal<Selection>,
     /// Texts that are being typed.
     pub(super) drafts: Drafts,
+    /// Whether the workspace has all that is typed and not saved.
+    pub(super) kept: RwSignal<bool>,
     /// What a model is asked for.
     pub(super) assist: Assist,
     /// The one open menu of a card.
@@ -147,6 +156,7 @@ impl Editing {
             locked: Memo::new(move |_| about.with(|about| !about.summary.state.is_final())),
             selection: RwSignal::new(Selection::default()),
             drafts: Drafts::new(),
+            kept: RwSignal::new(false),
             assist: Assist::new(),
             menu: FloatMenu::new(),
             highlight: RwSignal::new(None),
@@ -215,6 +225,7 @@ impl Editing {
         let messages = std::mem::take(&mut view.messages);
         let state = std::mem::take(&mut view.state);
         self.about.set(Arc::new(view));
+        self.drafts.close_saved(&messages);
         if self.messages.with_untracked(|old| *old != messages) {
             self.messages.set(messages);
         }
@@ -380,14 +391,26 @@ impl Editing {
     fn leave(self) {
         let Some(queue) = self.queue.try_get_value() else { return };
         let waits = queue.with(|queue| !queue.is_empty());
-        let mut ops = self.drafts.unsaved_ops();
-        if !ops.is_empty() {
-            let op = if ops.len() == 1 {
-                ops.remove(0)
-            } else {
-                EditOp::Many { label: "Edited several texts".to_owned(), ops }
-            };
-            queue.with(|queue| queue.push_back(Pending { job: Job::Edit { op, author: String::new() }, done: None }));
+        let push = |job: Job| queue.with(|queue| queue.push_back(Pending { job, done: None }));
+        let kept = self.drafts.kept();
+        if !kept.is_empty() {
+            let (mut ops, mut rest) = (Vec::new(), Vec::new());
+            for kept in kept.into_iter().filter(|kept| !self.drafts.is_busy(kept.id, kept.what)) {
+                match saving_op(&kept) {
+                    Some(op) => ops.push(op),
+                    None => rest.push(kept),
+                }
+            }
+            if ops.len() > 1 {
+                push(Job::Edit {
+                    op: EditOp::Many { label: "Edited several texts".to_owned(), ops },
+                    author: String::new(),
+                });
+            } else if let Some(op) = ops.pop() {
+                push(Job::Edit { op, author: String::new() });
+            }
+            // Where one of them is refused, what was written stays kept.
+            push(Job::Keep(rest));
         }
         let (Some(api), Some(id)) = (self.api.try_get_value(), self.id.try_get_value()) else { return };
         let base = self.state.try_with_untracked(|state| state.revision).unwrap_or_default();
@@ -452,11 +475,6 @@ impl Editing {
         self.highlight.set(Some(place));
         self.show(place.id);
     }
-
-    /// Whether a text of a message is being typed. Tracks.
-    pub(super) fn is_open(self, id: u64, field: TextField) -> bool {
-        self.drafts.has(id, field)
-    }
 }
 
 async fn send(api: &Api, id: &str, base: u32, job: Job) -> Result<EditOutcome, ApiError> {
@@ -466,6 +484,10 @@ async fn send(api: &Api, id: &str, base: u32, job: Job) -> Result<EditOutcome, A
         Job::Repair(rule) => api.review_repair(RepairRequest { id, base, rule }).await,
         Job::Undo => api.review_undo(IdRequest { id }).await,
         Job::Redo => api.review_redo(IdRequest { id }).await,
+        Job::Keep(kept) => {
+            keep::write(api, &id, &kept).await?;
+            Ok(EditOutcome { state: EditState { revision: base, ..EditState::default() }, ..EditOutcome::default() })
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use super::drag::{Drag, DragHost};
 use super::patching::Row;
 use super::state::{Editing, focus_card, use_editing};
 use crate::components::turn::BrokenOff;
-use crate::components::{FloatMenuHost, Button, Empty, IconName, VirtualList};
+use crate::components::{Button, Empty, FloatMenuHost, IconName, VirtualList};
 use crate::state::keys::{Action, use_action};
 
 /// The timeline.

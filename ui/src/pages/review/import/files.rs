@@ -74,7 +74,7 @@ pub(crate) fn picked(list: &FileList) -> Found {
 
 /// What was dropped: must be asked for before the drop is over.
 pub(crate) struct Dropped {
-    entries: Vec<FileSystemEntry>,
+    folders: Vec<FileSystemEntry>,
     plain: Found,
 }
 
@@ -82,27 +82,26 @@ impl Dropped {
     /// Looks at what was dropped.
     pub(crate) fn of(data: &DataTransfer) -> Self {
         let items = data.items();
-        let mut entries = Vec::new();
-        for item in (0..items.length()).filter_map(|place| items.get(place)) {
-            if item.kind() == "file"
-                && let Ok(Some(entry)) = item.webkit_get_as_entry()
-            {
-                entries.push(entry);
+        let mut dropped = Self { folders: Vec::new(), plain: Found::default() };
+        for item in (0..items.length()).filter_map(|place| items.get(place)).filter(|item| item.kind() == "file") {
+            match item.webkit_get_as_entry() {
+                Ok(Some(entry)) if entry.is_directory() => dropped.folders.push(entry),
+                // Files are asked for themselves: not every entry gives its file.
+                _ => {
+                    if let Ok(Some(file)) = item.get_as_file() {
+                        let name = file.name();
+                        dropped.plain.add(file, name, false);
+                    }
+                }
             }
         }
-        // Where entries are unknown to the browser, files still come.
-        let plain = if entries.is_empty() {
-            data.files().map(|list| picked(&list)).unwrap_or_default()
-        } else {
-            Found::default()
-        };
-        Self { entries, plain }
+        dropped
     }
 
     /// Goes through the folders.
     pub(crate) async fn find(self) -> Found {
         let mut found = self.plain;
-        let mut ahead: Vec<(FileSystemEntry, usize)> = self.entries.into_iter().rev().map(|entry| (entry, 0)).collect();
+        let mut ahead: Vec<(FileSystemEntry, usize)> = self.folders.into_iter().rev().map(|entry| (entry, 0)).collect();
         while let Some((entry, depth)) = ahead.pop() {
             if entry.is_directory() {
                 if depth < DEEPEST {
