@@ -111,7 +111,8 @@ async fn a_version_is_built_looked_at_compared_exported_and_removed() {
     assert_eq!(bytes(folder.as_std_path()), first);
 
     // Rows: by trace, by length, whole.
-    let of = |query: RowQuery| desk.api().dataset_rows(RowQuery { id: version.short_id().to_owned(), ..query });
+    let api = desk.api();
+    let of = |query: RowQuery| api.dataset_rows(RowQuery { id: version.short_id().to_owned(), ..query });
     let of = async |query: RowQuery| of(query).await.unwrap();
     assert_eq!(of(RowQuery::default()).await.total, 7);
     let page = of(RowQuery { trace_id: Some(ids[0].clone()), order: RowOrder::Tokens, ..RowQuery::default() }).await;
@@ -121,7 +122,7 @@ async fn a_version_is_built_looked_at_compared_exported_and_removed() {
     assert_eq!(row.messages.iter().map(|it| it.train).collect::<Vec<_>>(), [false, false, true]);
     // White space that a server left is gone.
     assert_eq!(row.messages[2].message.text(), "");
-    let families = desk.api().dataset_families(FamilyQuery { id: version.id.clone(), ..FamilyQuery::default() });
+    let families = api.dataset_families(FamilyQuery { id: version.id.clone(), ..FamilyQuery::default() });
     assert_eq!(families.await.unwrap().len(), 2);
 
     // An edit is another version; the first stays as it is and says that a trace was changed.

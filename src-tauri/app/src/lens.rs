@@ -12,6 +12,7 @@ use tw_contract::{
 };
 use tw_dataset::Prepared;
 use tw_endpoint::TokenizeRequest;
+use tw_store::OpenTrace;
 use tw_template::{
     Breaks, Emitted, Field, MakeSettings, Normalised, RenderedRow, Row, Tokenizer, Train, WarningKind,
     matches_emitted_ids, matches_emitted_text,
@@ -19,7 +20,6 @@ use tw_template::{
 
 use crate::errors::Api;
 use crate::render::{RowModel, kwargs, moment};
-use crate::review::Desk;
 use crate::{App, blocking};
 
 /// Characters that are shown of a text on each side of a difference.
@@ -70,7 +70,7 @@ impl App {
     async fn render_lens(&self, request: &LensRequest, now: Option<DateTime>) -> Result<Opened, ApiError> {
         match &request.subject {
             LensSubject::Trace { id, revision, unroll, row } => {
-                let desk = self.desk(id, *revision).await?;
+                let trace = self.store.open_trace(id, *revision).await.api()?;
                 let model = self.row_model(request.model.as_deref(), request).await?;
                 let plan = DatasetPlan {
                     unroll: *unroll,
@@ -82,7 +82,7 @@ impl App {
                 let (normalise, row) = (request.normalise, *row);
                 let max_tokens = limit(request);
                 blocking(move || {
-                    let source = row_of_trace(desk, &plan, normalise, row, &model)?;
+                    let source = row_of_trace(trace, &plan, normalise, row, &model)?;
                     opened(source, model, max_tokens, now)
                 })
                 .await?
@@ -147,18 +147,18 @@ fn opened(
 
 /// One of the rows that a dataset would make of a trace.
 fn row_of_trace(
-    desk: Desk,
+    trace: OpenTrace,
     plan: &DatasetPlan,
     normalise: bool,
     row: Option<u32>,
     model: &RowModel,
 ) -> Result<Source, ApiError> {
-    let Desk { edition, trace } = desk;
-    let steps: Vec<Arc<StepRecord>> = trace.steps.into_iter().map(Arc::new).collect();
+    let OpenTrace { summary, settings, steps, captured, edition, .. } = trace;
+    let steps: Vec<Arc<StepRecord>> = steps.into_iter().map(Arc::new).collect();
     let mut origins = Vec::with_capacity(edition.messages.len() + 1);
     for (place, message) in (0u32..).zip(&edition.messages).filter(|(_, message)| !message.marks.excluded) {
-        let saved = message.captured_seq().and_then(|seq| trace.messages.get(seq as usize));
-        let step = saved.filter(|_| message.message.role() == Role::Assistant).map(|saved| saved.step);
+        let saved = message.captured_seq().and_then(|seq| captured.get(seq as usize));
+        let step = saved.filter(|_| message.message.role() == Role::Assistant).map(|(_, step)| *step);
         origins.push(Origin {
             id: Some(message.id),
             place,
@@ -168,12 +168,12 @@ fn row_of_trace(
             answer: steps.iter().find(|it| Some(it.step) == step).cloned(),
         });
     }
-    let at_ms = trace.summary.created_at_ms;
+    let at_ms = summary.created_at_ms;
     let (messages, marks): (Vec<Message>, Vec<Marks>) =
         edition.messages.into_iter().map(|message| (message.message, message.marks)).unzip();
-    let steering = trace.settings.map_or_else(String::new, |settings| settings.spec.steering_prompt);
-    let source =
-        tw_dataset::Source { messages, marks, tools: edition.tools, steering, ..tw_dataset::Source::default() };
+    let steering = settings.map_or_else(String::new, |settings| settings.spec.steering_prompt);
+    let tools = edition.tools;
+    let source = tw_dataset::Source { messages, marks, tools, steering, ..tw_dataset::Source::default() };
     let mut prepared = Prepared::of(&source, plan, model);
     if prepared.messages.len() > origins.len() {
         // The steering prompt stands before them as a message of its own.
@@ -218,7 +218,7 @@ fn row_of_trace(
         normalised,
         rows,
         place: count(place),
-        trace_id: trace.summary.id,
+        trace_id: summary.id.clone(),
         revision: edition.revision,
         at_ms,
     })
