@@ -42,7 +42,9 @@ pub enum Error {
     #[error("a worker already runs in {}", .0.display())]
     Running(PathBuf),
     /// The worker speaks another version of the protocol.
-    #[error("the worker speaks version {found} of the protocol, this app version {expected}: install both from one release")]
+    #[error(
+        "the worker speaks version {found} of the protocol, this app version {expected}: install both from one release"
+    )]
     Protocol {
         /// The worker's version.
         found: u32,

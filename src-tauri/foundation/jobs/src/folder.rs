@@ -10,10 +10,15 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::error::{Error, Result};
 use crate::protocol::{Command, Event};
 use crate::spec::TrainSpec;
+
+/// How often, and how far apart, the lock is tried: whoever looks whether a worker is here holds it for a moment.
+const LOCK_TRIES: u32 = 10;
+const LOCK_MILLIS: u64 = 20;
 
 /// A job's folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,13 +96,21 @@ impl JobFolder {
     /// # Errors
     /// When another worker has it, or the folder cannot be written.
     pub fn lock(&self) -> Result<Lock> {
+        let mut tries = LOCK_TRIES;
+        loop {
+            match self.try_lock() {
+                // It may be only someone who looks whether a worker is here.
+                Err(Error::Running(_)) if tries > 0 => std::thread::park_timeout(Duration::from_millis(LOCK_MILLIS)),
+                settled => return settled,
+            }
+            tries -= 1;
+        }
+    }
+
+    fn try_lock(&self) -> Result<Lock> {
         let path = self.path.join("worker.lock");
-        let file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)
-            .map_err(Error::file(&path))?;
+        let file =
+            OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(Error::file(&path))?;
         match file.try_lock() {
             Ok(()) => Ok(Lock { _file: file }),
             Err(fs::TryLockError::WouldBlock) => Err(Error::Running(self.path.clone())),
@@ -108,7 +121,7 @@ impl JobFolder {
     /// Whether a worker works in it now.
     #[must_use]
     pub fn is_running(&self) -> bool {
-        matches!(self.lock(), Err(Error::Running(_)))
+        matches!(self.try_lock(), Err(Error::Running(_)))
     }
 
     /// Asks the worker that works in the folder for something, whoever started it.

@@ -76,13 +76,12 @@ impl Worker {
     /// When it has ended.
     pub fn give(mut self, folder: &JobFolder) -> Result<Running> {
         let path = folder.path().to_owned();
-        let mut line =
-            serde_json::to_vec(&Command::Start { job_dir: path.clone() }).map_err(Error::format(&path))?;
+        let mut line = serde_json::to_vec(&Command::Start { job_dir: path.clone() }).map_err(Error::format(&path))?;
         line.push(b'\n');
         if let Some(stdin) = &mut self.stdin {
             stdin.write_all(&line).and_then(|()| stdin.flush()).map_err(Error::file(&path))?;
         }
-        Ok(Running { child: self.child, _stdin: self.stdin })
+        Ok(Running { child: self.child, stdin: self.stdin })
     }
 }
 
@@ -90,10 +89,17 @@ impl Worker {
 #[derive(Debug)]
 pub struct Running {
     child: Child,
-    _stdin: Option<ChildStdin>,
+    stdin: Option<ChildStdin>,
 }
 
 impl Running {
+    /// Closes its stdin: from here on it hears only what is appended to the job's folder.
+    #[must_use]
+    pub fn detached(mut self) -> Self {
+        self.stdin = None;
+        self
+    }
+
     /// Its process id.
     #[must_use]
     pub fn id(&self) -> u32 {

@@ -43,7 +43,8 @@ pub trait Linears {
     ///
     /// # Errors
     /// When a tensor operation fails.
-    fn backward(&self, layer: usize, linear: Linear, x: &Tensor, dy: &Tensor, wants_dx: bool) -> Result<Option<Tensor>>;
+    fn backward(&self, layer: usize, linear: Linear, x: &Tensor, dy: &Tensor, wants_dx: bool)
+    -> Result<Option<Tensor>>;
 }
 
 /// What every layer needs to know about a pack.
@@ -298,8 +299,7 @@ impl Decoder<'_> {
         let dq = heads::split_backward(&[&gradients.q], queries, &self.heads(layer, true, false), &asked.table)?;
         let parts = [&gradients.k, &gradients.v];
         let dkv = heads::split_backward(&parts, keys_values, &self.heads(layer, false, true), &self.pack.table)?;
-        let dx_asked =
-            self.linears.backward(layer, Linear::Queries, &rows::pick(x, &asked.rows)?, &dq, wants_dx)?;
+        let dx_asked = self.linears.backward(layer, Linear::Queries, &rows::pick(x, &asked.rows)?, &dq, wants_dx)?;
         let dx = self.linears.backward(layer, Linear::KeysValues, x, &dkv, wants_dx)?;
         if let (Some(dx), Some(dx_asked)) = (&dx, &dx_asked) {
             rows::add_at(dx, &asked.rows, dx_asked)?;
@@ -316,7 +316,13 @@ fn wanted(gradient: Option<Tensor>) -> Result<Tensor> {
 ///
 /// # Errors
 /// When a token is not in the vocabulary, or a tensor operation fails.
-pub fn logits(weights: &Weights, linears: &dyn Linears, tokens: &[u32], layout: &Layout, asked: &[u32]) -> Result<Tensor> {
+pub fn logits(
+    weights: &Weights,
+    linears: &dyn Linears,
+    tokens: &[u32],
+    layout: &Layout,
+    asked: &[u32],
+) -> Result<Tensor> {
     let pack = Prepared::new(&weights.architecture, layout, asked);
     let decoder = Decoder { weights, linears, pack: &pack };
     let mut hidden = decoder.embed(tokens)?;

@@ -155,8 +155,7 @@ fn yarn(scaling: &Scaling, base: &[f32], theta: f64, factor: f64, trained: f64) 
         _ => growth(1.0),
     };
     // The pair that turns so many times over the trained positions.
-    let pair_of =
-        |turns: f64| width * (trained / (turns * 2.0 * std::f64::consts::PI)).ln() / (2.0 * theta.ln());
+    let pair_of = |turns: f64| width * (trained / (turns * 2.0 * std::f64::consts::PI)).ln() / (2.0 * theta.ln());
     let (mut low, mut high) = (pair_of(scaling.beta_fast.unwrap_or(32.0)), pair_of(scaling.beta_slow.unwrap_or(1.0)));
     if !(low.is_finite() && high.is_finite()) {
         return Err("its yarn rope scaling has values that cannot be".to_owned());

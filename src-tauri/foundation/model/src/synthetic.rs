@@ -57,7 +57,8 @@ pub fn weight(name: &str, shape: &[usize]) -> Result<Tensor> {
 /// # Errors
 /// When the config cannot be used, or the folder cannot be written.
 pub fn write_folder(folder: &Path, config: &str, shards: usize, dtype: DType) -> Result<Architecture> {
-    let written = |result: std::io::Result<()>| result.map_err(|source| Error::Read { path: folder.to_owned(), source });
+    let written =
+        |result: std::io::Result<()>| result.map_err(|source| Error::Read { path: folder.to_owned(), source });
     written(fs::create_dir_all(folder))?;
     written(fs::write(folder.join("config.json"), config))?;
     let architecture = Architecture::read(folder)?;

@@ -97,10 +97,7 @@ impl LayerWeights {
             qkv: stack(&qkv, "weight", Some(a.hidden))?,
             qkv_bias: if a.qkv_bias { Some(stack(&qkv, "bias", None)?) } else { None },
             head_norms: if a.qk_norm {
-                Some((
-                    get("self_attn.q_norm.weight", &[a.head_dim])?,
-                    get("self_attn.k_norm.weight", &[a.head_dim])?,
-                ))
+                Some((get("self_attn.q_norm.weight", &[a.head_dim])?, get("self_attn.k_norm.weight", &[a.head_dim])?))
             } else {
                 None
             },
@@ -156,7 +153,14 @@ impl Linears for Weights {
         Ok(y)
     }
 
-    fn backward(&self, layer: usize, linear: Linear, _: &Tensor, dy: &Tensor, wants_dx: bool) -> Result<Option<Tensor>> {
+    fn backward(
+        &self,
+        layer: usize,
+        linear: Linear,
+        _: &Tensor,
+        dy: &Tensor,
+        wants_dx: bool,
+    ) -> Result<Option<Tensor>> {
         let weight = self.layers[layer].weight(&self.architecture, linear)?;
         wants_dx.then(|| linear::backward(dy, &weight)).transpose()
     }

@@ -12,12 +12,18 @@ fn forked() -> Layout {
     let segment = |tokens, parent| Segment { tokens, parent };
     Layout {
         positions: (0..150).chain(150..300).chain(150..170).chain(0..5).collect(),
-        segments: vec![segment(0..150, None), segment(150..300, Some(0)), segment(300..320, Some(0)), segment(320..325, None)],
+        segments: vec![
+            segment(0..150, None),
+            segment(150..300, Some(0)),
+            segment(300..320, Some(0)),
+            segment(320..325, None),
+        ],
     }
 }
 
 fn sum_of_products(a: &Tensor, b: &Tensor) -> f64 {
-    let (a, b) = (a.flatten_all().unwrap().to_vec1::<f32>().unwrap(), b.flatten_all().unwrap().to_vec1::<f32>().unwrap());
+    let (a, b) =
+        (a.flatten_all().unwrap().to_vec1::<f32>().unwrap(), b.flatten_all().unwrap().to_vec1::<f32>().unwrap());
     a.iter().zip(&b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
 }
 
@@ -43,7 +49,11 @@ fn a_layers_gradient_is_the_slope_of_its_output_also_where_branches_meet_and_few
             gradients.push(decoder.layer_backward(layer, saved.keeping(keep), &dy, true).unwrap().unwrap());
         }
         for other in &gradients[1..] {
-            assert_eq!(gradients[0].to_vec2::<f32>().unwrap(), other.to_vec2::<f32>().unwrap(), "what is kept changes nothing");
+            assert_eq!(
+                gradients[0].to_vec2::<f32>().unwrap(),
+                other.to_vec2::<f32>().unwrap(),
+                "what is kept changes nothing"
+            );
         }
         let step = 2e-3;
         let at = |sign: f64| {
@@ -52,6 +62,9 @@ fn a_layers_gradient_is_the_slope_of_its_output_also_where_branches_meet_and_few
         };
         let slope = (at(1.0) - at(-1.0)) / (2.0 * step);
         let said = sum_of_products(&gradients[0], &direction);
-        assert!((slope - said).abs() < 2e-3 * said.abs().max(10.0), "layer {layer}: {slope} by differences, {said} said");
+        assert!(
+            (slope - said).abs() < 2e-3 * said.abs().max(10.0),
+            "layer {layer}: {slope} by differences, {said} said"
+        );
     }
 }

@@ -137,7 +137,14 @@ impl Linears for Adapted<'_> {
         Ok(y)
     }
 
-    fn backward(&self, layer: usize, linear: Linear, x: &Tensor, dy: &Tensor, wants_dx: bool) -> Result<Option<Tensor>> {
+    fn backward(
+        &self,
+        layer: usize,
+        linear: Linear,
+        x: &Tensor,
+        dy: &Tensor,
+        wants_dx: bool,
+    ) -> Result<Option<Tensor>> {
         let branches = self.branches(layer, linear);
         let Some(dropout) = self.dropout else {
             if let Some(gradients) = self.gradients {

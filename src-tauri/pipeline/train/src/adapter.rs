@@ -206,7 +206,8 @@ impl Adapter {
     /// # Errors
     /// When the tensor is of another adapter.
     pub fn matrices(&self, numbers: &Tensor, slot: &Slot) -> Result<(Tensor, Tensor)> {
-        let part = |range: &Range<usize>, shape| Ok::<_, Error>(numbers.narrow(0, range.start, range.len())?.reshape(shape)?);
+        let part =
+            |range: &Range<usize>, shape| Ok::<_, Error>(numbers.narrow(0, range.start, range.len())?.reshape(shape)?);
         let rank = self.spec.rank;
         Ok((part(&slot.a, (rank, slot.shape.1))?, part(&slot.b, (slot.shape.0, rank))?))
     }

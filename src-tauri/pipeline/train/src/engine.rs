@@ -64,7 +64,13 @@ pub struct Pass<'a> {
 ///
 /// # Errors
 /// When a token is not in the vocabulary, or a tensor operation fails.
-pub fn gradients(weights: &Weights, adapter: &Adapter, pack: &Pack, pass: &Pass<'_>, gradients: &Tensor) -> Result<f64> {
+pub fn gradients(
+    weights: &Weights,
+    adapter: &Adapter,
+    pack: &Pack,
+    pass: &Pass<'_>,
+    gradients: &Tensor,
+) -> Result<f64> {
     let linears = Adapted { weights, adapter, gradients: Some(gradients), dropout: pass.dropout };
     let prepared = Prepared::new(&weights.architecture, &pack.layout, &pack.asked);
     let decoder = Decoder { weights, linears: &linears, pack: &prepared };

@@ -23,7 +23,9 @@ pub enum Error {
     #[error("{0}")]
     Spec(String),
     /// A row has more tokens than the spec allows.
-    #[error("row {row} has {tokens} tokens, more than the {max} allowed: raise the maximum length or leave the row out")]
+    #[error(
+        "row {row} has {tokens} tokens, more than the {max} allowed: raise the maximum length or leave the row out"
+    )]
     RowTooLong {
         /// The row's id.
         row: String,

@@ -190,8 +190,7 @@ mod tests {
         assert_eq!(pack.tokens, [1, 2, 3, 4, 5, 9, 9]);
         assert_eq!(pack.layout.positions, [0, 1, 2, 3, 2, 0, 1]);
         let segment = |tokens, parent| Segment { tokens, parent };
-        let expected =
-            [segment(0..2, None), segment(2..4, Some(0)), segment(4..5, Some(0)), segment(5..7, None)];
+        let expected = [segment(0..2, None), segment(2..4, Some(0)), segment(4..5, Some(0)), segment(5..7, None)];
         assert_eq!(pack.layout.segments, expected);
         assert_eq!(pack.asked, [1, 2, 5]);
         let target = |token, weight| Target { token, weight };

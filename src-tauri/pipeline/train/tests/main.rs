@@ -1,1 +1,9 @@
-//! t
+//! Training against what transformers and peft compute (`tests/parity/goldens/train`), and against itself.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::cast_possible_truncation)]
+
+mod adapters;
+mod checkpoints;
+mod goldens;
+mod tiny;
+mod tries;

@@ -54,8 +54,10 @@ pub fn forward_backward(logits: &Tensor, targets: &[&[Target]], scale: f32) -> R
             .zip(targets.par_iter())
             .map(|(row, targets)| {
                 let all = vectorised(|| log_sum_exp(row));
-                let loss =
-                    targets.iter().map(|target| f64::from(target.weight) * f64::from(all - row[target.token as usize])).sum();
+                let loss = targets
+                    .iter()
+                    .map(|target| f64::from(target.weight) * f64::from(all - row[target.token as usize]))
+                    .sum();
                 let weight: f32 = targets.iter().map(|target| target.weight).sum::<f32>() * scale;
                 vectorised(|| {
                     for logit in row.iter_mut() {

@@ -49,7 +49,10 @@ pub fn backward(dy: &Tensor, weight: &Tensor) -> Result<Tensor> {
 pub fn add_product(to: &Tensor, scale: f32, left: &Tensor, right: &Tensor) -> Result<()> {
     let ((rows, inner), (right_rows, cols)) = (left.dims2()?, right.dims2()?);
     if to.dims2()? != (rows, cols) || inner != right_rows {
-        return Err(Error::Kernel(format!("a product of {rows}x{inner} and {right_rows}x{cols} added to {:?}", to.shape())));
+        return Err(Error::Kernel(format!(
+            "a product of {rows}x{inner} and {right_rows}x{cols} added to {:?}",
+            to.shape()
+        )));
     }
     let ((left_numbers, left_layout), (right_numbers, right_layout)) = (strided(left)?, strided(right)?);
     let (left_stride, right_stride) = (left_layout.stride(), right_layout.stride());

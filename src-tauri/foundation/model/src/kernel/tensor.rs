@@ -29,7 +29,10 @@ impl<G: Deref<Target = Storage>> Deref for Floats<G> {
 pub(crate) fn floats(tensor: &Tensor) -> Result<Floats<impl Deref<Target = Storage> + '_>> {
     let (storage, layout) = tensor.storage_and_layout();
     if !matches!(&*storage, Storage::Cpu(CpuStorage::F32(_))) {
-        return Err(Error::Kernel(format!("this step is computed in 32 bits on the CPU only, not in {:?}", tensor.dtype())));
+        return Err(Error::Kernel(format!(
+            "this step is computed in 32 bits on the CPU only, not in {:?}",
+            tensor.dtype()
+        )));
     }
     let Some((start, end)) = layout.contiguous_offsets() else {
         return Err(Error::Kernel(format!("a kernel was given a tensor with gaps: {:?}", tensor.shape())));
@@ -41,7 +44,10 @@ pub(crate) fn floats(tensor: &Tensor) -> Result<Floats<impl Deref<Target = Stora
 pub(crate) fn strided(tensor: &Tensor) -> Result<(Floats<impl Deref<Target = Storage> + '_>, &Layout)> {
     let (storage, layout) = tensor.storage_and_layout();
     let Storage::Cpu(CpuStorage::F32(numbers)) = &*storage else {
-        return Err(Error::Kernel(format!("this step is computed in 32 bits on the CPU only, not in {:?}", tensor.dtype())));
+        return Err(Error::Kernel(format!(
+            "this step is computed in 32 bits on the CPU only, not in {:?}",
+            tensor.dtype()
+        )));
     };
     let range = layout.start_offset()..numbers.len();
     Ok((Floats { storage, range }, layout))
