@@ -88,7 +88,10 @@ pub fn write_rows<'a>(path: &Path, rows: impl IntoIterator<Item = &'a Row>) -> R
         serde_json::to_writer(&mut file, row).map_err(Error::format(path))?;
         file.write_all(b"\n").map_err(Error::file(path))?;
     }
-    file.into_inner().map_err(|error| error.into_error()).and_then(|file| file.sync_all()).map_err(Error::file(path))
+    file.into_inner()
+        .map_err(std::io::IntoInnerError::into_error)
+        .and_then(|file| file.sync_all())
+        .map_err(Error::file(path))
 }
 
 #[cfg(test)]

@@ -140,7 +140,6 @@ pub enum Schedule {
 impl OptimizerSpec {
     /// The learning rate of a step (counted from 0) of so many.
     #[must_use]
-    #[expect(clippy::cast_precision_loss, reason = "steps are far below 2^52")]
     pub fn rate(&self, step: u64, steps: u64) -> f64 {
         if step < self.warmup_steps {
             return self.learning_rate * step as f64 / self.warmup_steps as f64;

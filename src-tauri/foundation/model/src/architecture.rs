@@ -119,11 +119,11 @@ impl Architecture {
         }
         let (heads, kv_heads) =
             (config.num_attention_heads, config.num_key_value_heads.unwrap_or(config.num_attention_heads));
-        if heads == 0 || kv_heads == 0 || heads % kv_heads != 0 || config.num_hidden_layers == 0 {
+        if heads == 0 || kv_heads == 0 || !heads.is_multiple_of(kv_heads) || config.num_hidden_layers == 0 {
             return unsupported(format!("{heads} heads of queries over {kv_heads} of keys do not divide"));
         }
         let head_dim = config.head_dim.unwrap_or(config.hidden_size / heads);
-        if head_dim == 0 || head_dim % 2 != 0 {
+        if head_dim == 0 || !head_dim.is_multiple_of(2) {
             return unsupported(format!("its heads are {head_dim} wide, rotary positions need an even width"));
         }
         let rope = Rope::new(&config.rope, head_dim, config.max_position_embeddings).map_err(Parsed::Unsupported)?;

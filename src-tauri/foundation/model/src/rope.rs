@@ -88,7 +88,6 @@ impl Rope {
         table.cos.reserve_exact(positions.len() * pairs);
         table.sin.reserve_exact(positions.len() * pairs);
         for position in positions {
-            #[expect(clippy::cast_precision_loss, reason = "positions are far below 2^24")]
             let position = *position as f32;
             for frequency in &self.frequencies {
                 let (sin, cos) = (position * frequency).sin_cos();
@@ -122,7 +121,6 @@ impl Table {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "widths and positions are far below 2^52")]
 fn to_f64(value: usize) -> f64 {
     value as f64
 }

@@ -15,11 +15,7 @@ use crate::error::{Error, Result};
 /// `count` numbers, spread evenly over `offset - scale .. offset + scale`: Splitmix64 over the FNV-1a hash of the name
 /// plus the place.
 #[must_use]
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_precision_loss,
-    reason = "24 bits of a hash are what a 32-bit float holds"
-)]
+#[expect(clippy::cast_possible_truncation, reason = "24 bits of a hash are what a 32-bit float holds")]
 pub fn numbers(name: &str, count: usize, scale: f64, offset: f64) -> Vec<f32> {
     let mut seed = 0xCBF2_9CE4_8422_2325_u64;
     for byte in name.bytes() {
@@ -42,7 +38,6 @@ pub fn numbers(name: &str, count: usize, scale: f64, offset: f64) -> Vec<f32> {
 /// # Errors
 /// Never: the numbers fill the shape.
 pub fn weight(name: &str, shape: &[usize]) -> Result<Tensor> {
-    #[expect(clippy::cast_precision_loss, reason = "widths are far below 2^52")]
     let (scale, offset) = match name {
         _ if name.ends_with("norm.weight") => (0.2, 1.0),
         _ if name.ends_with("bias") => (0.3, 0.0),

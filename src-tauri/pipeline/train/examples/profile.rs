@@ -2,6 +2,8 @@
 //!
 //! With `RAYON_NUM_THREADS=1` the processor's seconds tell more than the clock's where other programs run too.
 
+#![allow(clippy::print_stderr, clippy::cast_possible_truncation)]
+
 use std::fs;
 use std::time::Instant;
 

@@ -135,7 +135,6 @@ impl Adapter {
         let places = (0..architecture.layers).flat_map(|layer| modules.iter().map(move |module| (layer, *module)));
         let adapter = Self::empty(architecture, spec, places)?;
         adapter.fill(|slot, is_a, count| {
-            #[expect(clippy::cast_precision_loss, reason = "widths are far below 2^52")]
             let bound = if is_a { 1.0 / (slot.shape.1 as f64).sqrt() } else { 0.0 };
             let name = format!("{seed}.{}.{}", slot.layer, slot.module.path());
             Ok(synthetic::numbers(&name, count, bound, 0.0))
@@ -195,7 +194,7 @@ impl Adapter {
 
     /// What a branch's output counts.
     #[must_use]
-    #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "ranks are small")]
+    #[expect(clippy::cast_possible_truncation, reason = "ranks are small")]
     pub fn scale(&self) -> f32 {
         let rank = self.spec.rank as f64;
         (self.spec.alpha / if self.spec.rslora { rank.sqrt() } else { rank }) as f32

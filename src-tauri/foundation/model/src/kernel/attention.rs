@@ -106,7 +106,6 @@ struct Shape {
 }
 
 impl Shape {
-    #[expect(clippy::cast_precision_loss, reason = "a head's width is far below 2^24")]
     fn of(q: &Tensor, k: &Tensor) -> Result<Self> {
         let ((heads, queries, dim), (kv_heads, keys, _)) = (q.dims3()?, k.dims3()?);
         Ok(Self { heads, groups: heads / kv_heads, queries, keys, dim, scale: 1.0 / (dim as f32).sqrt() })
@@ -219,12 +218,12 @@ fn block_forward(
             );
         }
     });
-    for row in 0..rows {
-        let inverse = 1.0 / total[row];
-        for value in &mut output[row * dim..(row + 1) * dim] {
+    for (((output, sum), most), total) in output.chunks_exact_mut(dim).zip(sums).zip(&most).zip(&total) {
+        let inverse = 1.0 / total;
+        for value in output {
             *value *= inverse;
         }
-        sums[row] = most[row] + total[row].ln();
+        *sum = most + total.ln();
     }
 }
 

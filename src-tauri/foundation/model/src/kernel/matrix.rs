@@ -96,7 +96,7 @@ pub(crate) fn multiply(
     right: Matrix<'_>,
     threads: Threads,
 ) {
-    let (rows, cols) = (destination.rows, destination.cols);
+    let MatrixMut { data, rows, cols, stride } = destination;
     assert!(
         left.cols == right.rows && rows == left.rows && cols == right.cols,
         "matrices that do not fit: {rows}x{cols} = {}x{} * {}x{}",
@@ -112,14 +112,13 @@ pub(crate) fn multiply(
         Threads::All if rows * cols * left.cols.max(1) > WORTH_SHARING => rayon::current_num_threads(),
         _ => 1,
     };
-    let whole =
-        Product { to: Pointer(destination.data.as_mut_ptr()), stride: destination.stride, into, scale, left, right };
+    let whole = Product { to: Pointer(data.as_mut_ptr()), stride, into, scale, left, right };
     if parts == 1 {
-        whole.part(0..rows, 0..cols);
+        whole.part(&(0..rows), &(0..cols));
     } else if rows >= cols {
-        cut(rows, parts).into_par_iter().for_each(|part| whole.part(part, 0..cols));
+        cut(rows, parts).into_par_iter().for_each(|part| whole.part(&part, &(0..cols)));
     } else {
-        cut(cols, parts).into_par_iter().for_each(|part| whole.part(0..rows, part));
+        cut(cols, parts).into_par_iter().for_each(|part| whole.part(&(0..rows), &part));
     }
 }
 
@@ -153,7 +152,7 @@ struct Product<'a> {
 impl Product<'_> {
     /// Computes these rows and columns of the product.
     #[expect(unsafe_code, reason = "gemm takes pointers; every index it computes lies in the slices, which is checked")]
-    fn part(&self, rows: Range<usize>, cols: Range<usize>) {
+    fn part(&self, rows: &Range<usize>, cols: &Range<usize>) {
         let signed = |stride: usize| isize::try_from(stride).unwrap_or(isize::MAX);
         let (left, right) = (self.left, self.right);
         // SAFETY: `fits` held for each of the three matrices when they were made, so the largest index of each lies in its

@@ -10,7 +10,6 @@ use crate::error::Result;
 /// Rows that one task takes.
 const ROWS: usize = 32;
 
-#[expect(clippy::cast_precision_loss, reason = "widths are far below 2^24")]
 #[inline(always)]
 fn inverse_rms(row: &[f32], eps: f32) -> f32 {
     1.0 / (dot(row, row) / row.len() as f32 + eps).sqrt()
@@ -26,15 +25,14 @@ pub(super) fn normalise(row: &mut [f32], weight: &[f32], eps: f32) {
 }
 
 /// From the gradient `dy` of one row's norm to the gradient of the row `x`, in place.
-#[expect(clippy::cast_precision_loss, reason = "widths are far below 2^24")]
 #[inline(always)]
 pub(super) fn normalise_backward(dy: &mut [f32], x: &[f32], weight: &[f32], eps: f32) {
     let count = dy.len();
     let (x, weight) = (&x[..count], &weight[..count]);
     let scale = inverse_rms(x, eps);
     let along = sum_of(count, |index| dy[index] * weight[index] * x[index]) * scale * scale / count as f32;
-    for index in 0..count {
-        dy[index] = scale * (dy[index] * weight[index] - x[index] * along);
+    for ((dy, weight), x) in dy.iter_mut().zip(weight).zip(x) {
+        *dy = scale * (*dy * weight - x * along);
     }
 }
 

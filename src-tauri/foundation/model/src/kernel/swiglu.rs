@@ -43,11 +43,12 @@ pub fn backward(da: &Tensor, gate_up: &Tensor) -> Result<Tensor> {
         let upper = &upper[row * width..(row + 1) * width];
         let (dgate, dup) = output.split_at_mut(width);
         vectorised(|| {
-            for index in 0..width {
-                let sigmoid = 1.0 / (1.0 + exp(-gate[index]));
-                let silu = gate[index] * sigmoid;
-                dup[index] = upper[index] * silu;
-                dgate[index] = upper[index] * up[index] * (sigmoid + silu * (1.0 - sigmoid));
+            let inputs = gate.iter().zip(up).zip(upper);
+            for ((dgate, dup), ((gate, up), upper)) in dgate.iter_mut().zip(dup).zip(inputs) {
+                let sigmoid = 1.0 / (1.0 + exp(-gate));
+                let silu = gate * sigmoid;
+                *dup = upper * silu;
+                *dgate = upper * up * (sigmoid + silu * (1.0 - sigmoid));
             }
         });
     });
