@@ -142,7 +142,8 @@ async fn the_lens_shows_the_rows_of_a_trace_and_what_of_them_is_trained() {
     let whole = open(&desk, whole).await;
     assert_eq!(whole.rows.len(), 1);
     assert!(trained(&whole).contains("First.") && trained(&whole).contains("Noted."));
-    assert!(whole.warnings[0].text.contains("over the limit of 20"), "{:?}", whole.warnings);
+    let long = whole.warnings.iter().find(|it| it.kind == LensWarningKind::OverLimit).unwrap();
+    assert!(long.text.contains("over the limit of 20; cut there it would lose its answer"), "{long:?}");
 }
 
 #[tokio::test]
@@ -185,8 +186,11 @@ async fn what_is_trained_is_what_the_model_wrote_by_its_text_and_by_its_ids() {
     let desk = Desk::open().await;
     add_model(&desk, "think").await;
     // A server without parsers: the app itself splits the text, and keeps it.
-    let raw = |script: AnswerScript| script.shape(Shape::Text(TextForm::Hermes));
-    let id = collected(&desk, noting().into_iter().map(raw).collect()).await;
+    let raw = |text: &str| answer().content(text).shape(Shape::Text(TextForm::Hermes)).token_ids(Vec::new());
+    let call = "<tool_call>\n{\"name\": \"note\", \"arguments\": {\"text\": \"one\"}}\n</tool_call>";
+    let scripts =
+        vec![raw(&format!("<think>\nFirst.\n</think>\n\n{call}")), raw("<think>\nIt is there.\n</think>\n\nNoted.")];
+    let id = collected(&desk, scripts).await;
     let all = |id: &str| {
         let subject = LensSubject::Trace { id: id.to_owned(), revision: None, unroll: Unroll::None, row: None };
         LensRequest { train: TrainOn::All, ..LensRequest::of(subject) }

@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+type Tokens = dyn Fn(&Value) -> Vec<u32> + Send + Sync;
+
 /// What makes tokens of a request's body, in place of a count by length.
 #[derive(Clone)]
-pub struct Tokenize(Arc<dyn Fn(&Value) -> Vec<u32> + Send + Sync>);
+pub struct Tokenize(Arc<Tokens>);
 
 impl Tokenize {
     /// A tokenizer; it is given the body as vLLM sees it.
