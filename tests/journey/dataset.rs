@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(45);
 /// What the first trace's person asks.
 const TASK: &str = "Find the price of a kettle";
 /// Who is named in a trace and must not be pushed.
-const ADDRESS: &str = "ada.lovelace@example.org";
+const ADDRESS: &str = "ada@lovelace-mill.org";
 
 /// Two traces in the workshop's form: string arguments, reasoning, white space that a server left around a call.
 fn write_traces(folder: &Path) -> Result<Vec<PathBuf>> {
@@ -182,8 +182,8 @@ async fn push(open: &Open, hub: &LoopbackHub) -> Result<()> {
     page.see_text("gate-hit", "@").await?;
     page.picture("dataset", "7-gate").await?;
     let driver = open.driver()?;
-    // Every kind of find has a button of its own.
-    for button in driver.find_all(By::Css("[data-testid=gate-redact-all]")).await? {
+    // Every value that was found has a button of its own.
+    for button in driver.find_all(By::Css("[data-testid=gate-redact]")).await? {
         button.scroll_into_view().await?;
         button.click().await?;
     }

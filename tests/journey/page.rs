@@ -34,6 +34,22 @@ impl<'a> Page<'a> {
         }
     }
 
+    /// The first one shown that is not disabled; waits for it.
+    async fn see_ready(&self, testid: &str) -> Result<WebElement> {
+        let ready = wait_for(testid, PATIENCE, async || {
+            for element in self.0.find_all(By::Css(css(testid))).await.ok()? {
+                if element.is_displayed().await.unwrap_or(false) && element.is_enabled().await.unwrap_or(false) {
+                    return Some(element);
+                }
+            }
+            None
+        });
+        match ready.await {
+            Ok(element) => Ok(element),
+            Err(error) => bail!("nothing can be pressed that shows \"{testid}\": {error}\n{}", self.words().await),
+        }
+    }
+
     /// Waits until all of the first one stands in the pane that scrolls around it.
     pub(super) async fn see_without_scrolling(&self, testid: &str) -> Result<()> {
         const IN_VIEW: &str = "const [shown, pane] = [arguments[0], arguments[0].closest('.run-scroll')].map(it => it.getBoundingClientRect());
@@ -85,11 +101,11 @@ impl<'a> Page<'a> {
         }
     }
 
-    /// Clicks it; once more where it was replaced by its successor in that moment.
+    /// Clicks it when it can be pressed; once more where it was replaced by its successor in that moment.
     pub(super) async fn click(&self, testid: &str) -> Result<()> {
         let mut last = None;
         for _ in 0..5 {
-            let element = self.see(testid).await?;
+            let element = self.see_ready(testid).await?;
             let clicked = async {
                 element.scroll_into_view().await?;
                 element.click().await

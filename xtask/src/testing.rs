@@ -35,7 +35,10 @@ pub(crate) fn test(house: &House, cargo_args: &[String]) -> Result<()> {
         let mut tests = child::cargo();
         tests.current_dir(house.root()).args(&arguments);
         equip(&mut tests, house, "debug", &tools);
-        tests.env("TW_TEST_PYTHON", &python).env("TW_TEST_TEMPLATES", &templates);
+        tests
+            .env("TW_TEST_PYTHON", &python)
+            .env("TW_TEST_PYTHON_OLD", &old_python)
+            .env("TW_TEST_TEMPLATES", &templates);
         passed &= run_and_count(&mut tests, &mut total)?;
     }
     step.done();

@@ -322,11 +322,11 @@ impl Commands for App {
     }
 
     async fn hub_pull_start(&self, request: HubPull) -> Result<HubJob, ApiError> {
-        self.start_pull(request).await
+        self.start_pull(request)
     }
 
     async fn hub_download_start(&self, request: HubDownload) -> Result<HubJob, ApiError> {
-        self.start_download(request).await
+        self.start_download(request)
     }
 
     async fn hub_job_list(&self, _: Empty) -> Result<Vec<HubJob>, ApiError> {

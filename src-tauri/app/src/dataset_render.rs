@@ -16,12 +16,12 @@ const KEPT_ESTIMATES: usize = 200_000;
 pub(crate) struct EstimateRenderer(Mutex<HashMap<u64, u32>>);
 
 impl EstimateRenderer {
-    fn count(&self, text: String, count: impl FnOnce(&str) -> u32) -> (u64, u32) {
+    fn count(&self, text: &str, count: impl FnOnce(&str) -> u32) -> (u64, u32) {
         let mut hasher = DefaultHasher::new();
         text.hash(&mut hasher);
         let key = hasher.finish();
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&key).copied();
-        let tokens = known.unwrap_or_else(|| count(&text));
+        let tokens = known.unwrap_or_else(|| count(text));
         if known.is_none() {
             let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             if kept.len() >= KEPT_ESTIMATES {
@@ -42,11 +42,11 @@ impl Renderer for EstimateRenderer {
         let mut units = Vec::with_capacity(row.messages.len() + 1);
         if !row.tools.is_empty() {
             let tools = row.tools.iter().map(|tool| tool.0.to_text()).collect::<Vec<_>>().join("\n");
-            units.push(self.count(tools, tw_endpoint::count_tokens));
+            units.push(self.count(&tools, tw_endpoint::count_tokens));
         }
         let mut trained = 0_u32;
         for (place, message) in row.messages.iter().enumerate() {
-            let unit = self.count(json(message), |_| tw_endpoint::estimate_message(message));
+            let unit = self.count(&json(message), |_| tw_endpoint::estimate_message(message));
             if row.train.get(place) == Some(&true) || row.spans.get(place).is_some_and(|spans| !spans.is_empty()) {
                 trained = trained.saturating_add(unit.1.max(1));
             }

@@ -43,7 +43,7 @@ pub(crate) struct Datasets {
     jobs: Mutex<HashMap<String, Arc<Job>>>,
     cache: Mutex<Cache>,
     /// Indexes of versions that were looked at last.
-    pub(crate) indexes: Mutex<Vec<(String, Arc<Vec<tw_dataset::IndexRow>>)>>,
+    pub(crate) indexes: Mutex<Vec<(String, Arc<[tw_dataset::IndexRow]>)>>,
 }
 
 struct Job {
@@ -261,7 +261,7 @@ struct Worker {
 
 /// What a build ends with, where it is not an error.
 enum Ended {
-    Done(Option<Built>),
+    Done(Option<Box<Built>>),
     Cancelled,
 }
 
@@ -321,7 +321,7 @@ impl Worker {
         let Some(build) = build else { return Ok(Ended::Done(None)) };
         let (tally, model) = (Arc::clone(&self.job.tally), self.means.model.clone());
         let built = crate::blocking(move || build.finish(&lock(&tally), model).api()).await??;
-        Ok(Ended::Done(Some(built)))
+        Ok(Ended::Done(Some(Box::new(built))))
     }
 
     /// The traces of the plan, oldest first, and what of the query was not understood.

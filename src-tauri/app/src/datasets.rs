@@ -68,13 +68,13 @@ impl App {
     }
 
     /// The index of a version, from memory where it was looked at lately.
-    pub(crate) async fn version_index(&self, open: &OpenVersion) -> Result<Arc<Vec<IndexRow>>, ApiError> {
+    pub(crate) async fn version_index(&self, open: &OpenVersion) -> Result<Arc<[IndexRow]>, ApiError> {
         let id = open.version.id.clone();
         if let Some((_, index)) = lock(&self.datasets.indexes).iter().find(|(known, _)| *known == id) {
             return Ok(Arc::clone(index));
         }
         let folder = open.folder.clone();
-        let index = Arc::new(crate::blocking(move || tw_dataset::read_index(&folder)).await?.api()?);
+        let index: Arc<[IndexRow]> = crate::blocking(move || tw_dataset::read_index(&folder)).await?.api()?.into();
         let mut kept = lock(&self.datasets.indexes);
         kept.truncate(KEPT_INDEXES - 1);
         kept.insert(0, (id, Arc::clone(&index)));

@@ -72,9 +72,9 @@ fn id_of(kind: &str, value: &str) -> String {
     hash.update("\0");
     // Addresses are the same in any case.
     if kind == "e-mail" {
-        hash.update(value.to_ascii_lowercase())
+        hash.update(value.to_ascii_lowercase());
     } else {
-        hash.update(value)
+        hash.update(value);
     }
     hash.finalize().iter().take(12).map(|byte| format!("{byte:02x}")).collect()
 }

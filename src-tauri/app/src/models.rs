@@ -236,7 +236,7 @@ fn summary(found: &ModelFound) -> String {
         (false, false) => "; it does not know tools",
     };
     let marks = if found.says_what_is_written { " and marks what the model writes" } else { "" };
-    format!("A tokenizer of {} tokens, {templates}{tools}{marks}.", found.vocabulary)
+    format!("A tokenizer of {} tokens, {templates}{tools}{marks}.", crate::card::thousands(found.vocabulary.into()))
 }
 
 #[cfg(test)]
@@ -246,12 +246,12 @@ mod tests {
     #[test]
     fn what_was_found_is_said_in_a_sentence() {
         let mut found = ModelFound { vocabulary: 151_669, ..ModelFound::default() };
-        assert_eq!(summary(&found), "A tokenizer of 151669 tokens, no chat template, so one must be given.");
+        assert_eq!(summary(&found), "A tokenizer of 151,669 tokens, no chat template, so one must be given.");
         found.templates = vec!["default".into(), "tool_use".into()];
         found.knows_tools = true;
         assert_eq!(
             summary(&found),
-            "A tokenizer of 151669 tokens, 2 chat templates (default, tool_use); it shows tools."
+            "A tokenizer of 151,669 tokens, 2 chat templates (default, tool_use); it shows tools."
         );
     }
 }

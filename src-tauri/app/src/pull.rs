@@ -27,7 +27,7 @@ impl Drop for Passing {
 }
 
 impl App {
-    pub(crate) async fn start_pull(&self, request: HubPull) -> Result<HubJob, ApiError> {
+    pub(crate) fn start_pull(&self, request: HubPull) -> Result<HubJob, ApiError> {
         let repo = RepoId::parse(RepoKind::Dataset, &request.repo).api()?;
         if let Some(name) = &request.format
             && tw_formats::Format::parse(name).is_none()
@@ -37,7 +37,7 @@ impl App {
         self.start_hub_job(Order::Pull(Box::new(request)), &repo.id())
     }
 
-    pub(crate) async fn start_download(&self, request: HubDownload) -> Result<HubJob, ApiError> {
+    pub(crate) fn start_download(&self, request: HubDownload) -> Result<HubJob, ApiError> {
         let repo = RepoId::parse(repo_kind(request.kind), &request.repo).api()?;
         self.start_hub_job(Order::Download(Box::new(request)), &repo.id())
     }

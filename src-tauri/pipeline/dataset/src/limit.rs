@@ -59,9 +59,7 @@ pub(crate) fn cut_results(
 /// A beginning of a result with a mark; `None` where that would not be shorter.
 fn shortened(text: &str) -> Option<String> {
     let mark = format!("\n[Content truncated to {KEPT_CHARS} characters]");
-    if text.chars().nth(KEPT_CHARS + mark.chars().count()).is_none() {
-        return None;
-    }
+    text.chars().nth(KEPT_CHARS + mark.chars().count())?;
     let kept: String = text.chars().take(KEPT_CHARS).collect();
     Some(kept + &mark)
 }
@@ -85,7 +83,8 @@ pub(crate) fn split(
         // What stands in every piece is trained in the first alone; what follows the last answer is no use.
         let inside = |place: &usize| (begin..end).contains(place) || (*place < head && begin == head);
         let end = (begin..end).rev().find(|place| is_answer(prepared, *place)).map_or(end, |place| place + 1);
-        let parts: Vec<Range<usize>> = if begin == head { vec![0..end] } else { vec![0..head, begin..end] };
+        let whole = Range { start: 0, end };
+        let parts = if begin == head { vec![whole] } else { vec![0..head, begin..end] };
         let mut piece = Row { parts, ..row.clone() };
         piece.trained.retain(inside);
         piece.stretches.retain(inside);

@@ -81,7 +81,7 @@ pub(super) fn source(id: &str, letters: &str) -> Source {
             's' => messages.push(Message::system("be kind")),
             'u' => messages.push(Message::user(format!("question {place} of {id}"))),
             'a' => {
-                messages.push(Message::assistant(format!("answer {place}"), Some(format!("thought {place}")), vec![]))
+                messages.push(Message::assistant(format!("answer {place}"), Some(format!("thought {place}")), vec![]));
             }
             'c' => {
                 let name = format!("call{place}");

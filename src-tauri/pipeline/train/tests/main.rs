@@ -1,6 +1,12 @@
 //! Training against what transformers and peft compute (`tests/parity/goldens/train`), and against itself.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss
+)]
 
 mod adapters;
 mod checkpoints;

@@ -40,10 +40,11 @@ pub(crate) fn strips<K: Copy + PartialEq>(
     let place = |byte: usize| (byte.min(bytes) * height / bytes).min(height - 1);
     let begin = |strip: usize| strip * bytes / height;
     for region in regions.into_iter().filter(|region| region.start < region.end) {
-        for strip in place(region.start)..=place(region.end - 1) {
+        let (first, last) = (place(region.start), place(region.end - 1));
+        for (strip, known) in known.iter_mut().enumerate().take(last + 1).skip(first) {
             let share =
                 region.end.min(begin(strip + 1).max(begin(strip) + 1)).saturating_sub(region.start.max(begin(strip)));
-            known[strip] = Some(match known[strip] {
+            *known = Some(match *known {
                 None => (region.trained, region.kind, share),
                 Some((trained, kind, most)) if kind == region.kind => (trained | region.trained, kind, most + share),
                 Some((trained, _, most)) if share > most => (trained | region.trained, region.kind, share),

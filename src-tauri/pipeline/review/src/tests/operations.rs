@@ -9,7 +9,7 @@ const NEW: u64 = EditedMessage::FIRST_ADDED_ID;
 
 fn after(op: &EditOp) -> Vec<EditedMessage> {
     let messages = apply(&conversation(), NEW, op).unwrap();
-    assert_eq!(faults(&messages), [String::new(); 0], "{op:?}");
+    assert_eq!(faults(&messages), Vec::<String>::new(), "{op:?}");
     assert!(!describe(op).is_empty());
     messages
 }
@@ -73,7 +73,7 @@ fn neighbours_of_a_role_become_one_and_one_becomes_two() {
     assert_eq!(split[5].message.reasoning(), Some("One more."));
     assert_eq!(split[6].message.text(), "me see.");
     assert_eq!(split[6].message.tool_calls().len(), 1);
-    assert_eq!(faults(&split), [String::new(); 0]);
+    assert_eq!(faults(&split), Vec::<String>::new());
     let merged = apply(&split, NEW + 1, &EditOp::Merge { ids: vec![NEW, 5] }).unwrap();
     assert_eq!(ids(&merged), ids(&conversation()));
     assert_eq!(merged[5].message.text(), "Let \n\nme see.");
