@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
@@ -22,6 +22,7 @@ use crate::dataset_render::EstimateRenderer;
 use crate::endpoints::new_id;
 use crate::errors::{Api, IntoApi};
 use crate::hub::Hub;
+use crate::lock;
 use crate::render::{RowModel, kwargs};
 
 /// Traces that are made into rows at the same time.
@@ -52,11 +53,6 @@ struct Job {
     tally: Arc<Mutex<Tally>>,
     size: Mutex<Option<ModelSize>>,
     task: Mutex<Option<tokio::task::JoinHandle<()>>>,
-}
-
-/// The data are whole after any panic: every change is a single assignment.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Rows that were made, by what they were made of.

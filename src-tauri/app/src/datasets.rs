@@ -11,8 +11,8 @@ use tw_contract::{
 use tw_dataset::{IndexRow, Manifest, StoredRow};
 
 use crate::App;
-use crate::dataset_work::lock;
 use crate::errors::Api;
+use crate::lock;
 
 /// Indexes that are kept in memory.
 const KEPT_INDEXES: usize = 3;

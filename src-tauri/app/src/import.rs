@@ -7,7 +7,7 @@ use std::io::{BufReader, Cursor, Read};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use base64::Engine;
@@ -27,6 +27,7 @@ use crate::errors::IntoApi;
 use crate::hub::Hub;
 use crate::incoming::{Incoming, incoming, incoming_workshop};
 use crate::linters::with_linter;
+use crate::lock;
 
 /// Traces that are kept together: all or none of them.
 const BATCH: usize = 64;
@@ -60,11 +61,6 @@ struct Job {
     cancel: CancellationToken,
     progress: Mutex<ImportProgress>,
     task: Mutex<Option<JoinHandle<()>>>,
-}
-
-/// The data are whole after any panic: every change is a single assignment.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Imports {

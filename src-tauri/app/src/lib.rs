@@ -37,7 +37,7 @@ mod work;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use camino::Utf8PathBuf;
@@ -198,6 +198,11 @@ pub fn log_filter(from_env: Option<&str>, default: &str) -> String {
 #[must_use]
 pub fn run_guard_if_asked(arguments: &[std::ffi::OsString]) -> Option<ExitCode> {
     tw_mcp::guard::run_if_asked(arguments)
+}
+
+/// The data behind it are whole after any panic: every change is a single call or assignment.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Runs what blocks (the keyring) beside the async threads.

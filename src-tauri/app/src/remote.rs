@@ -1,7 +1,7 @@
 //! The Hub, as this workspace stands to it: who is signed in, and the pushes, pulls and downloads of this process.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinHandle;
@@ -20,6 +20,7 @@ use crate::App;
 use crate::endpoints::new_id;
 use crate::errors::{Api, IntoApi};
 use crate::hub::Hub;
+use crate::lock;
 
 /// The setting with the address of another Hub; goes before `HF_ENDPOINT`.
 const ENDPOINT_KEY: &str = "hub-endpoint";
@@ -56,11 +57,6 @@ pub(crate) struct Job {
 struct Meter {
     told: Option<Instant>,
     marks: Vec<(Instant, u64)>,
-}
-
-/// The data are whole after any panic: every change is a single assignment.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Job {

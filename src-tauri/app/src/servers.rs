@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -22,6 +22,7 @@ use crate::blocking;
 use crate::endpoints::new_id;
 use crate::errors::{Api, IntoApi};
 use crate::hub::Hub;
+use crate::lock;
 
 /// The window is told of a server at most this often: some write hundreds of lines a second.
 const TELL_EVERY: Duration = Duration::from_millis(120);
@@ -55,11 +56,6 @@ pub(crate) struct Servers {
     context: LaunchContext,
     shared: Arc<Shared>,
     teller: tokio::task::JoinHandle<()>,
-}
-
-/// The data are whole after any panic: every change is a single call.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Shared {

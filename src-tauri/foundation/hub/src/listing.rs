@@ -86,33 +86,24 @@ impl HubClient {
         let what = repo.to_string();
         let ask = || async {
             let revision = revision.map(str::to_owned);
+            // Two types of the library that say the same of a repository.
+            macro_rules! described {
+                ($repository:expr) => {{
+                    let said = $repository.info().maybe_revision(revision).send().await;
+                    let said = said.map_err(|error| self.meaning_of(error, &what))?;
+                    RepoInfo {
+                        commit: said.sha.unwrap_or_default(),
+                        is_private: said.private.unwrap_or_default(),
+                        changed_at: said.last_modified.unwrap_or_default(),
+                        downloads: said.downloads.unwrap_or_default(),
+                        tags: said.tags.unwrap_or_default(),
+                        card: said.card_data.unwrap_or_default(),
+                    }
+                }};
+            }
             Ok(match repo.kind() {
-                RepoKind::Dataset => {
-                    let repository = self.official.dataset(repo.owner(), repo.name());
-                    let said = repository.info().maybe_revision(revision).send().await;
-                    let said = said.map_err(|error| self.meaning_of(error, &what))?;
-                    RepoInfo {
-                        commit: said.sha.unwrap_or_default(),
-                        is_private: said.private.unwrap_or_default(),
-                        changed_at: said.last_modified.unwrap_or_default(),
-                        downloads: said.downloads.unwrap_or_default(),
-                        tags: said.tags.unwrap_or_default(),
-                        card: said.card_data.unwrap_or_default(),
-                    }
-                }
-                RepoKind::Model => {
-                    let repository = self.official.model(repo.owner(), repo.name());
-                    let said = repository.info().maybe_revision(revision).send().await;
-                    let said = said.map_err(|error| self.meaning_of(error, &what))?;
-                    RepoInfo {
-                        commit: said.sha.unwrap_or_default(),
-                        is_private: said.private.unwrap_or_default(),
-                        changed_at: said.last_modified.unwrap_or_default(),
-                        downloads: said.downloads.unwrap_or_default(),
-                        tags: said.tags.unwrap_or_default(),
-                        card: said.card_data.unwrap_or_default(),
-                    }
-                }
+                RepoKind::Dataset => described!(self.official.dataset(repo.owner(), repo.name())),
+                RepoKind::Model => described!(self.official.model(repo.owner(), repo.name())),
             })
         };
         self.patience.with(work, ask).await

@@ -6,7 +6,7 @@ use tw_artifact::{CallRecord, RunSettings, StepRecord, TraceSummary};
 use crate::config::parse;
 use crate::list::read_summary;
 use crate::revision::{Edition, read_edition};
-use crate::trace::{find_trace, read_records};
+use crate::trace::{find_trace, read_calls, read_steps};
 use crate::{Store, StoreError};
 
 /// A trace at a revision, with what is kept of its run.
@@ -44,18 +44,8 @@ impl Store {
             Ok(OpenTrace {
                 summary: read_summary(connection, trace)?,
                 settings: settings.map(|json| parse("settings", &json)).transpose()?,
-                steps: read_records(
-                    connection,
-                    trace,
-                    "step record",
-                    "SELECT json FROM steps WHERE trace = ?1 ORDER BY step",
-                )?,
-                calls: read_records(
-                    connection,
-                    trace,
-                    "call record",
-                    "SELECT json FROM calls WHERE trace = ?1 ORDER BY step, place",
-                )?,
+                steps: read_steps(connection, trace)?,
+                calls: read_calls(connection, trace)?,
                 ending,
                 captured: read_captured(connection, trace)?,
                 edition: read_edition(connection, trace, revision)?,

@@ -304,18 +304,8 @@ impl Store {
                 settings: settings.map(|json| parse("settings", &json)).transpose()?,
                 messages: read_messages(connection, trace, None)?,
                 tools: parse("tools", &tools)?,
-                steps: read_records(
-                    connection,
-                    trace,
-                    "step record",
-                    "SELECT json FROM steps WHERE trace = ?1 ORDER BY step",
-                )?,
-                calls: read_records(
-                    connection,
-                    trace,
-                    "call record",
-                    "SELECT json FROM calls WHERE trace = ?1 ORDER BY step, place",
-                )?,
+                steps: read_steps(connection, trace)?,
+                calls: read_calls(connection, trace)?,
                 ending,
             })
         })
@@ -503,7 +493,17 @@ fn read_message(row: &Row<'_>) -> Result<SavedMessage, StoreError> {
     })
 }
 
-pub(crate) fn read_records<T: serde::de::DeserializeOwned>(
+/// What is kept of each captured answer, in order.
+pub(crate) fn read_steps(connection: &Connection, trace: i64) -> Result<Vec<StepRecord>, StoreError> {
+    read_records(connection, trace, "step record", "SELECT json FROM steps WHERE trace = ?1 ORDER BY step")
+}
+
+/// What is kept of each captured call, in order.
+pub(crate) fn read_calls(connection: &Connection, trace: i64) -> Result<Vec<CallRecord>, StoreError> {
+    read_records(connection, trace, "call record", "SELECT json FROM calls WHERE trace = ?1 ORDER BY step, place")
+}
+
+fn read_records<T: serde::de::DeserializeOwned>(
     connection: &Connection,
     trace: i64,
     what: &str,
