@@ -12,6 +12,7 @@ mod dataset;
 mod dataset_figures;
 mod edit;
 mod endpoint;
+mod evaluate;
 mod json;
 mod lint;
 mod message;
@@ -32,6 +33,10 @@ pub use dataset_figures::{DatasetFamily, DatasetPreview, FamilyRow, RowBar, RowF
 pub use edit::{EditOp, EditedMessage, Marks, Patch, Revision, TextField, TrainSpan};
 pub use endpoint::{
     DoctorCheck, DoctorReport, DoctorStatus, EndpointConfig, EndpointPreset, ModelInfo, Sampling, ServeLine,
+};
+pub use evaluate::{
+    Change, Decision, EvalColumn, EvalReport, EvalSubject, EvalTask, ExamTotals, Rate, RolloutScore, RolloutTotals,
+    RuleVerdict, StepScore, SuccessRule,
 };
 pub use json::{Json, JsonError, Map, Number};
 pub use lint::{Finding, FindingCount, LintRule, Place, Repair, Severity};
