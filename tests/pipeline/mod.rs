@@ -6,6 +6,7 @@ mod collect_faults;
 mod collect_kill;
 mod collect_people;
 mod dataset;
+mod evaluate;
 mod hub;
 mod mcp_client;
 mod mcp_servers;

@@ -1,21 +1,22 @@
 //! The body of every command.
 
 use tw_artifact::{
-    DatasetFamily, DatasetPlan, DatasetVersion, DoctorReport, EndpointConfig, ModelInfo, PreferencePair, ServeLine,
-    Trace,
+    DatasetFamily, DatasetPlan, DatasetVersion, DoctorReport, EndpointConfig, EvalReport, ModelInfo, PreferencePair,
+    ServeLine, Trace,
 };
 use tw_contract::{
     Affected, ApiError, AssistProposal, AssistRequest, BatchRequest, Commands, ContinueRequest, DatasetDiff,
     DatasetDiffRequest, DatasetExportRequest, DatasetExported, DatasetFormatInfo, DatasetProgress, DatasetRow,
     DatasetView, DatasetWork, DecideRequest, DiffRequest, DuplicateGroup, EditOutcome, EditRequest, ElicitationReply,
-    Empty, EndpointProbe, EndpointSave, ExportOutcome, ExportRequest, FamilyQuery, FormatInfo, History, HubBrowse,
-    HubDownload, HubJob, HubListing, HubLogin, HubPull, HubRowPage, HubRows, HubStatus, IdRequest, ImportFile,
-    ImportKnown, ImportPlan, ImportPreview, ImportProgress, ImportStarted, KnownConfig, LensCheck, LensCheckRequest,
-    LensRequest, LensView, Media, MediaRequest, MessageChange, ModelAdd, ModelEntry, ModelRequest, OutputRequest,
-    OutputView, PairRequest, ParsedServers, PublishCheck, PublishPlan, RenderRequest, RenderedText, RepairRequest,
-    RerunRequest, ReviewMark, ReviewView, RevisionRequest, RowPage, RowQuery, RowRequest, RunOverview, RunRequest,
-    RunStarted, RunView, Selection, ServerDraft, ServerEntry, SetSetting, SettingRequest, SettingValue, TextRequest,
-    ToolSwitch, TracePage, TraceQuery, TraceStats, VaultMode, WorkspaceInfo,
+    Empty, EndpointProbe, EndpointSave, EvalExport, EvalExported, EvalProgress, EvalSummary, ExamRequest,
+    ExportOutcome, ExportRequest, FamilyQuery, FormatInfo, History, HubBrowse, HubDownload, HubJob, HubListing,
+    HubLogin, HubPull, HubRowPage, HubRows, HubStatus, IdRequest, ImportFile, ImportKnown, ImportPlan, ImportPreview,
+    ImportProgress, ImportStarted, KnownConfig, LensCheck, LensCheckRequest, LensRequest, LensView, Media,
+    MediaRequest, MessageChange, ModelAdd, ModelEntry, ModelRequest, OutputRequest, OutputView, PairRequest,
+    ParsedServers, PublishCheck, PublishPlan, RenderRequest, RenderedText, RepairRequest, RerunRequest, ReviewMark,
+    ReviewView, RevisionRequest, RowPage, RowQuery, RowRequest, RunOverview, RunRequest, RunStarted, RunView,
+    Selection, ServerDraft, ServerEntry, SetSetting, SettingRequest, SettingValue, TextRequest, ToolSwitch, TracePage,
+    TraceQuery, TraceStats, VaultMode, WorkspaceInfo,
 };
 
 use crate::App;
@@ -397,6 +398,40 @@ impl Commands for App {
 
     async fn dataset_delete(&self, request: IdRequest) -> Result<Empty, ApiError> {
         self.delete_dataset(&request.id).await?;
+        Ok(DONE)
+    }
+
+    async fn eval_exam(&self, request: ExamRequest) -> Result<EvalProgress, ApiError> {
+        self.start_exam(request).await
+    }
+
+    async fn eval_active(&self, _: Empty) -> Result<Vec<EvalProgress>, ApiError> {
+        Ok(self.evals.active())
+    }
+
+    async fn eval_progress(&self, request: IdRequest) -> Result<EvalProgress, ApiError> {
+        self.evals.progress(&request.id)
+    }
+
+    async fn eval_cancel(&self, request: IdRequest) -> Result<Empty, ApiError> {
+        self.evals.cancel(&request.id)?;
+        Ok(DONE)
+    }
+
+    async fn eval_list(&self, _: Empty) -> Result<Vec<EvalSummary>, ApiError> {
+        self.list_reports().await
+    }
+
+    async fn eval_view(&self, request: IdRequest) -> Result<EvalReport, ApiError> {
+        self.view_report(&request.id).await
+    }
+
+    async fn eval_export(&self, request: EvalExport) -> Result<EvalExported, ApiError> {
+        self.export_report(request).await
+    }
+
+    async fn eval_delete(&self, request: IdRequest) -> Result<Empty, ApiError> {
+        self.delete_report(&request.id).await?;
         Ok(DONE)
     }
 }

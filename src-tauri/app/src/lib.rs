@@ -13,6 +13,7 @@ mod datasets;
 mod desk;
 mod endpoints;
 mod errors;
+mod exam;
 mod export;
 mod gate;
 mod hub;
@@ -27,6 +28,7 @@ mod pull;
 mod remote;
 mod remote_rows;
 mod render;
+mod reports;
 mod rerun;
 mod review;
 mod runs;
@@ -50,6 +52,7 @@ use tw_vault::Vault;
 use crate::dataset_work::Datasets;
 use crate::desk::Desks;
 use crate::errors::Api;
+use crate::exam::Evals;
 use crate::hub::Hub;
 use crate::import::Imports;
 use crate::models::Models;
@@ -57,6 +60,7 @@ use crate::remote::Remote;
 use crate::runs::Runs;
 use crate::servers::Servers;
 pub use crate::traces::free_name;
+pub use tw_evaluate::to_markdown as report_as_markdown;
 
 /// How servers and sign-ins reach the world outside of this process.
 #[derive(Clone)]
@@ -80,6 +84,7 @@ pub struct App {
     hub: Arc<Hub>,
     imports: Arc<Imports>,
     datasets: Arc<Datasets>,
+    evals: Arc<Evals>,
     models: Arc<Models>,
     remote: Arc<Remote>,
     runs: Arc<Runs>,
@@ -119,6 +124,7 @@ impl App {
             vault,
             imports: Imports::new(Arc::clone(&hub)),
             datasets: Datasets::new(Arc::clone(&hub)),
+            evals: Arc::default(),
             hub,
             remote: Arc::default(),
             models: Arc::default(),
@@ -155,6 +161,7 @@ impl App {
                 self.servers.shutdown(),
                 self.imports.shutdown(),
                 self.datasets.shutdown(),
+                self.evals.shutdown(),
                 self.remote.shutdown()
             )
         };

@@ -143,6 +143,8 @@ fn apply(state: &mut LiveState, body: &EventBody) {
         | EventBody::ServerChanged { .. }
         | EventBody::ImportProgress(_)
         | EventBody::HubJob(_)
+        | EventBody::EvalProgress(_)
+        | EventBody::EvalsChanged
         | EventBody::TraceChanged { .. } => {}
     }
 }

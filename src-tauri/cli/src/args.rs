@@ -57,6 +57,9 @@ pub(crate) enum Command {
     /// The Hugging Face Hub: push, pull, download
     #[command(subcommand)]
     Hub(crate::hub::HubCommand),
+    /// Evaluation: what models do, against what they should have done
+    #[command(subcommand)]
+    Eval(crate::eval::EvalCommand),
 }
 
 /// `tw serve`

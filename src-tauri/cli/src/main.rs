@@ -7,6 +7,7 @@
 mod args;
 mod dataset;
 mod doctor;
+mod eval;
 mod hub;
 mod open;
 mod render;
@@ -62,6 +63,7 @@ fn main() -> ExitCode {
             Command::Export(export) => traces::export(&place, &export, &report).await,
             Command::Dataset(dataset) => Box::pin(dataset::run(&place, &dataset, &report)).await,
             Command::Hub(command) => hub::hub(&place, &command, &report).await,
+            Command::Eval(command) => Box::pin(eval::run(&place, &command, &report)).await,
         }
     });
     match result {

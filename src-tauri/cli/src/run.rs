@@ -6,7 +6,7 @@ use tw_artifact::{ApprovalPolicy, BudgetKeep};
 use tw_artifact::{Budget, Budgets, EndpointConfig, EndpointPreset, PolicyMode, RunLimits, RunSpec, RunState};
 use tw_contract::{EndpointSave, EventBody, IdRequest, KeyChange, RunRequest, TextRequest};
 
-use crate::args::{Approve, Run};
+use crate::args::{Approve, EndpointArgs, Run};
 use crate::open::{Place, client};
 use crate::report::Report;
 
@@ -42,7 +42,7 @@ async fn start_and_wait(app: &std::sync::Arc<tw_app::App>, args: &Run, report: &
         Some(file) => std::fs::read_to_string(file).with_context(|| format!("{file} cannot be read"))?,
         None => String::new(),
     };
-    let endpoint_id = endpoint_of(app, args).await?;
+    let endpoint_id = endpoint_of(app, &args.endpoint).await?;
     let server_ids = servers_of(app, args).await?;
     let spec = RunSpec {
         task: args.task.clone(),
@@ -91,18 +91,18 @@ async fn start_and_wait(app: &std::sync::Arc<tw_app::App>, args: &Run, report: &
 }
 
 /// The endpoint of the workspace that has this address, or a new one.
-async fn endpoint_of(app: &std::sync::Arc<tw_app::App>, args: &Run) -> anyhow::Result<String> {
+pub(crate) async fn endpoint_of(app: &std::sync::Arc<tw_app::App>, args: &EndpointArgs) -> anyhow::Result<String> {
     let api = client(app);
-    let wanted = args.endpoint.endpoint.trim_end_matches('/');
+    let wanted = args.endpoint.trim_end_matches('/');
     let known = api.endpoint_list(tw_contract::Empty {}).await?;
     let endpoint = known.into_iter().find(|endpoint| endpoint.base_url == wanted).unwrap_or_else(|| EndpointConfig {
         name: wanted.to_owned(),
         preset: EndpointPreset::Other,
         base_url: wanted.to_owned(),
-        model: args.endpoint.model.clone(),
+        model: args.model.clone(),
         ..EndpointConfig::default()
     });
-    let key = args.endpoint.key()?.map_or(KeyChange::Keep, KeyChange::Set);
+    let key = args.key()?.map_or(KeyChange::Keep, KeyChange::Set);
     Ok(api.endpoint_save(EndpointSave { endpoint, key }).await?.id)
 }
 

@@ -1,13 +1,14 @@
 //! What a host tells the window without being asked.
 
-use crate::{DatasetProgress, HubJob, ImportProgress};
+use crate::{DatasetProgress, EvalProgress, HubJob, ImportProgress};
 use serde::{Deserialize, Serialize};
 use tw_artifact::{CallRecord, Elicitation, RunState, SavedMessage, ServerStatus, StepRecord, ToolDefinition};
 
 /// One event. The numbers of a topic have no gaps: when one is missing, the window fetches the whole again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
-    /// `run:<trace id>`, `import:<id>`, `dataset:<id>`, `datasets`, `hub:<id>`, `servers` or `traces`.
+    /// `run:<trace id>`, `import:<id>`, `dataset:<id>`, `datasets`, `hub:<id>`, `eval:<id>`, `evals`,
+    /// `servers` or `traces`.
     pub topic: String,
     /// Counts up by one within the topic.
     pub seq: u64,
@@ -40,6 +41,15 @@ impl Event {
     #[must_use]
     pub fn hub_topic(id: &str) -> String {
         format!("hub:{id}")
+    }
+
+    /// The topic of the list of reports.
+    pub const EVALS: &'static str = "evals";
+
+    /// The topic of one evaluation.
+    #[must_use]
+    pub fn eval_topic(id: &str) -> String {
+        format!("eval:{id}")
     }
 
     /// The topic of one run.
@@ -157,6 +167,10 @@ pub enum EventBody {
     DatasetsChanged,
     /// How far a push, a pull or a download is, at most 10 a second. On `hub:<id>`.
     HubJob(Box<HubJob>),
+    /// How far an evaluation is, at most 10 a second. On `eval:<id>`.
+    EvalProgress(Box<EvalProgress>),
+    /// A report came, changed its end or went. On `evals`.
+    EvalsChanged,
     /// A trace was added, changed or removed. On `traces`.
     TraceChanged {
         /// Which.

@@ -9,6 +9,7 @@
 
 mod dataset;
 mod error;
+mod evaluate;
 mod event;
 mod hub;
 mod lens;
@@ -24,6 +25,9 @@ pub use dataset::{
     TraceDifference,
 };
 pub use error::{ApiError, ErrorCode};
+pub use evaluate::{
+    ColumnSummary, EvalExport, EvalExported, EvalProgress, EvalSummary, ExamRequest, ExamSource, SubjectChoice,
+};
 pub use event::{CallProgress, Event, EventBody, LiveCall, LiveDelta, LiveStep};
 pub use hub::{
     CardChoice, FileChange, HitAction, HitDecision, HitPlace, HitTarget, HubAccount, HubBrowse, HubDownload, HubEnd,
@@ -49,8 +53,8 @@ pub use review::{
     RepairRequest, Replay, RerunRequest, ReviewMark, ReviewView, RevisionRequest, Selection, TraceStats,
 };
 use tw_artifact::{
-    DatasetFamily, DatasetPlan, DatasetVersion, DoctorReport, EndpointConfig, ModelInfo, PreferencePair, ServeLine,
-    Trace,
+    DatasetFamily, DatasetPlan, DatasetVersion, DoctorReport, EndpointConfig, EvalReport, ModelInfo, PreferencePair,
+    ServeLine, Trace,
 };
 pub use views::{
     ImportRefusal, KnownConfig, Media, OutputView, ParsedServers, RenderedText, RunOverview, RunStarted, RunView,
@@ -291,6 +295,23 @@ commands! {
     hub_job_cancel(IdRequest) -> Empty;
     /// Takes up one that failed or was cancelled, under the same id.
     hub_job_retry(IdRequest) -> HubJob;
+
+    /// Begins a next-call exam; `eval:<id>` events tell how far it is. What was answered is kept at once.
+    eval_exam(ExamRequest) -> EvalProgress;
+    /// The evaluations of this process that are at work, the newest first.
+    eval_active(Empty) -> Vec<EvalProgress>;
+    /// How far one is.
+    eval_progress(IdRequest) -> EvalProgress;
+    /// Ends one; what was answered stays as a report.
+    eval_cancel(IdRequest) -> Empty;
+    /// All reports, the newest first.
+    eval_list(Empty) -> Vec<EvalSummary>;
+    /// One report, whole.
+    eval_view(IdRequest) -> EvalReport;
+    /// Writes a report as JSON, Markdown or CSV.
+    eval_export(EvalExport) -> EvalExported;
+    /// Removes a report for good.
+    eval_delete(IdRequest) -> Empty;
 }
 
 fn read<T: serde::de::DeserializeOwned>(command: &str, payload: &str) -> Result<T, ApiError> {
