@@ -143,6 +143,9 @@ fn apply(state: &mut LiveState, body: &EventBody) {
         | EventBody::ServerChanged { .. }
         | EventBody::ImportProgress(_)
         | EventBody::HubJob(_)
+        | EventBody::TrainNews(_)
+        | EventBody::TrainPlanProgress(_)
+        | EventBody::TrainsChanged
         | EventBody::TraceChanged { .. } => {}
     }
 }

@@ -25,6 +25,7 @@ impl Place {
         let options = AppOptions {
             workspace,
             guard_exe: std::env::current_exe().ok(),
+            worker: None,
             open_url: Arc::new(|url| {
                 // There is no window here: the person opens the page.
                 drop(std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("Open in a browser: {url}\n")));

@@ -124,6 +124,12 @@ impl Worker {
         }
     }
 
+    /// Its process id.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Lets it go: it was only asked who it is.
     pub fn dismiss(mut self) {
         drop(self.stdin.take());
