@@ -13,5 +13,6 @@ mod openai_client;
 mod review;
 mod review_browser;
 mod template;
+pub(crate) mod train;
 mod vllm;
 mod window_servers;

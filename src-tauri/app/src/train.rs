@@ -201,6 +201,7 @@ impl TrainDesk {
     /// All of them, the newest first.
     #[must_use]
     pub fn list(&self) -> Vec<TrainJob> {
+        self.0.look();
         self.0.list()
     }
 
@@ -209,6 +210,7 @@ impl TrainDesk {
     /// # Errors
     /// There is no such.
     pub fn view(&self, id: &str) -> Result<TrainView, ApiError> {
+        self.0.look();
         self.0.view(id)
     }
 
