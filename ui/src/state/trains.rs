@@ -141,7 +141,6 @@ impl Trains {
         })
     }
 
-
     /// Takes over what is new of a training.
     pub(crate) fn put(self, job: &TrainJob) {
         let mut before = None;

@@ -118,7 +118,7 @@ pub(crate) fn Plot(
                 <span class="curve-legend">{legend}</span>
                 <span class="curve-at">{at}</span>
                 <Show when=move || view.zoom.with(Option::is_some)>
-                    <IconButton icon=IconName::Exclude label="Show all steps (double click, 0)" on_click=move |()| view.zoom.set(None) testid="plot-reset"/>
+                    <IconButton icon=IconName::Undo label="Show all steps (double click, 0)" on_click=move |()| view.zoom.set(None) testid="plot-reset"/>
                 </Show>
             </figcaption>
             <div node_ref=place class="curve-place" style:height=format!("{height}px")>

@@ -11,7 +11,7 @@ const TOP_PX: f64 = 8.0;
 /// Room below, for the numbers of the level axis.
 const BOTTOM_PX: f64 = 20.0;
 /// Pixels between two numbers of the level axis, about.
-const X_TICK_PX: f64 = 90.0;
+const X_TICK_PX: f64 = 70.0;
 /// Pixels between two numbers of the upright axis, about.
 const Y_TICK_PX: f64 = 36.0;
 /// Pixels between two marks on a line.
@@ -327,7 +327,11 @@ pub(crate) fn tick_words(value: f64, step: f64) -> String {
     }
     if size >= 1e4 && step >= 1_000.0 {
         let thousands = value / 1_000.0;
-        return if size >= 1e6 { format!("{}M", trimmed(thousands / 1_000.0, 1)) } else { format!("{}k", trimmed(thousands, 1)) };
+        return if size >= 1e6 {
+            format!("{}M", trimmed(thousands / 1_000.0, 1))
+        } else {
+            format!("{}k", trimmed(thousands, 1))
+        };
     }
     trimmed(value, if step < 1.0 { whole((-step.log10()).ceil()) } else { 0 })
 }
@@ -469,7 +473,8 @@ mod tests {
         curve.points[61_234][1] = 40.0;
         curve.points[20_001][1] = -7.0;
         let curves = Curves(vec![curve]);
-        let frame = Frame { width: 856.0, height: 300.0, x: curves.width().unwrap(), y: Span { from: -10.0, to: 50.0 } };
+        let frame =
+            Frame { width: 856.0, height: 300.0, x: curves.width().unwrap(), y: Span { from: -10.0, to: 50.0 } };
         let drawn = thinned(&curves.0[0].points, frame);
         let columns = frame.right() - frame.left();
         assert!(drawn.len() as f64 <= (columns + 1.0) * 2.0, "{} points on {columns} pixels", drawn.len());

@@ -102,7 +102,7 @@ fn Overlay(runs: Vec<Run>, smoothing: RwSignal<f64>) -> impl IntoView {
     let view_of = PlotView::new();
     view! {
         <section class="compare-page" aria-label="Comparison" data-testid="train-comparison">
-            <header class="compare-bar">
+            <header class="overlay-bar">
                 <Segmented label="What is compared" options=choices value=what testid="compare-what"/>
                 <Show when=move || what.get() == What::Loss>
                     <span class="compare-smoothing">
@@ -111,7 +111,7 @@ fn Overlay(runs: Vec<Run>, smoothing: RwSignal<f64>) -> impl IntoView {
                     </span>
                 </Show>
             </header>
-            <div class="run-scroll-page">
+            <div class="training-scroll-page">
                 {move || {
                     let what = what.get();
                     view! { <Plot title=what.title() curves view=view_of height=PLOT_PX words=what.words() testid="plot-compare"/> }

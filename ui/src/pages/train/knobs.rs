@@ -346,9 +346,7 @@ pub(crate) const KNOBS: &[Knob] = &[
         kind: Kind::Number,
         when_empty: "none below 50 steps, else 3 %",
         text: |it| it.optimizer.warmup_steps.map(|steps| steps.to_string()).unwrap_or_default(),
-        set: |it, text| {
-            maybe(text, |text| whole(text, 0, 1 << 40)).map(|steps| it.optimizer.warmup_steps = steps)
-        },
+        set: |it, text| maybe(text, |text| whole(text, 0, 1 << 40)).map(|steps| it.optimizer.warmup_steps = steps),
     },
     Knob {
         id: "weight-decay",
@@ -616,9 +614,9 @@ mod tests {
     fn every_setting_can_be_changed_and_is_then_known_to_be() {
         for knob in KNOBS {
             let other = match knob.kind {
-                Kind::Number => ["0.25", "7"].into_iter().find(|text| {
-                    *text != knob.usual() && (knob.set)(&mut TrainSettings::default(), text).is_ok()
-                }),
+                Kind::Number => ["0.25", "7"]
+                    .into_iter()
+                    .find(|text| *text != knob.usual() && (knob.set)(&mut TrainSettings::default(), text).is_ok()),
                 Kind::Switch => Some(if knob.usual() == "yes" { "no" } else { "yes" }),
                 Kind::Choice(options) => options.last().map(|(value, _)| *value),
                 Kind::Targets => Some("q_proj,v_proj"),

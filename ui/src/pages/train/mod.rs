@@ -59,7 +59,8 @@ pub(crate) fn unseen() -> Signal<u32> {
     let trains = use_trains();
     let count = Memo::new(move |_| {
         let jobs = trains.known();
-        let new = trains.seen.with(|seen| jobs.iter().filter_map(words::end_of).filter(|end| !seen.contains(end)).count());
+        let new =
+            trains.seen.with(|seen| jobs.iter().filter_map(words::end_of).filter(|end| !seen.contains(end)).count());
         u32::try_from(new).unwrap_or(u32::MAX)
     });
     count.into()
@@ -106,7 +107,7 @@ pub(crate) fn TrainPage() -> impl IntoView {
             .when(Signal::derive(move || trains.ticked.with(|ticked| !ticked.is_empty()))),
     );
     view! {
-        <div class="train" data-testid="train-page">
+        <div class="train-page" data-testid="train-page">
             <Split
                 key="train-split"
                 first_share=0.24

@@ -41,7 +41,7 @@ pub(crate) enum Deed {
     Pause,
     /// Go on after a pause.
     Resume,
-    /// Go on from its last checkpoint.
+    /// Go on from its last checkpoint, or from the beginning where none was kept.
     GoOn,
     /// End it, with a checkpoint.
     Stop,
@@ -54,17 +54,15 @@ pub(crate) enum Deed {
 }
 
 /// What can be done with a training as it stands.
-pub(crate) fn deeds(job: &TrainJob) -> &'static [Deed] {
-    match job.state {
+pub(crate) const fn deeds(state: TrainState) -> &'static [Deed] {
+    match state {
         TrainState::Queued => &[Deed::Leave],
         TrainState::Preparing => &[Deed::Stop],
         TrainState::Running => &[Deed::Pause, Deed::Checkpoint, Deed::Stop],
         TrainState::Paused => &[Deed::Resume, Deed::Checkpoint, Deed::Stop],
         TrainState::Stopping => &[],
-        TrainState::Stopped | TrainState::Failed | TrainState::Lost if job.checkpoint_step.is_some() => {
-            &[Deed::GoOn, Deed::Delete]
-        }
-        TrainState::Stopped | TrainState::Done | TrainState::Failed | TrainState::Lost => &[Deed::Delete],
+        TrainState::Stopped | TrainState::Failed | TrainState::Lost => &[Deed::GoOn, Deed::Delete],
+        TrainState::Done => &[Deed::Delete],
     }
 }
 
@@ -267,14 +265,14 @@ mod tests {
 
     #[test]
     fn each_state_offers_what_makes_sense_in_it() {
-        assert_eq!(deeds(&job("a", TrainState::Queued, 0)), [Deed::Leave]);
-        assert_eq!(deeds(&job("a", TrainState::Running, 0)), [Deed::Pause, Deed::Checkpoint, Deed::Stop]);
-        assert_eq!(deeds(&job("a", TrainState::Stopping, 0)), []);
-        let mut lost = job("a", TrainState::Lost, 0);
-        assert_eq!(deeds(&lost), [Deed::Delete], "there is nothing to go on from");
-        lost.checkpoint_step = Some(50);
-        assert_eq!(deeds(&lost), [Deed::GoOn, Deed::Delete]);
-        assert!(!deeds(&job("a", TrainState::Running, 0)).contains(&Deed::Delete));
+        assert_eq!(deeds(TrainState::Queued), [Deed::Leave]);
+        assert_eq!(deeds(TrainState::Running), [Deed::Pause, Deed::Checkpoint, Deed::Stop]);
+        assert_eq!(deeds(TrainState::Paused), [Deed::Resume, Deed::Checkpoint, Deed::Stop]);
+        assert_eq!(deeds(TrainState::Stopping), []);
+        for state in [TrainState::Stopped, TrainState::Failed, TrainState::Lost] {
+            assert_eq!(deeds(state), [Deed::GoOn, Deed::Delete]);
+        }
+        assert_eq!(deeds(TrainState::Done), [Deed::Delete]);
     }
 
     #[test]

@@ -73,7 +73,11 @@ pub(super) fn DatasetChoice(planner: Planner) -> impl IntoView {
         let version = chosen.get()?;
         let mut facts = vec![
             format::counted(version.train.rows, "row"),
-            format!("{} tokens, {} of them trained", format::count(version.train.tokens), format::count(version.train.trained_tokens)),
+            format!(
+                "{} tokens, {} of them trained",
+                format::count(version.train.tokens),
+                format::count(version.train.trained_tokens)
+            ),
         ];
         if version.validation.rows > 0 {
             facts.push(format!("{} for validation", format::counted(version.validation.rows, "row")));
@@ -170,7 +174,8 @@ pub(super) fn BaseChoice(planner: Planner) -> impl IntoView {
             problems.collect::<HashMap<_, _>>()
         })
     });
-    let value = RwSignal::new(settings.with_untracked(|settings| Some(settings.base.clone()).filter(|it| !it.is_empty())));
+    let value =
+        RwSignal::new(settings.with_untracked(|settings| Some(settings.base.clone()).filter(|it| !it.is_empty())));
     let listed = Memo::new(move |_| {
         let base = settings.with(|settings| settings.base.clone());
         bases.with(|bases| bases.iter().find(|it| it.id == base || it.path == base).cloned())
@@ -186,7 +191,8 @@ pub(super) fn BaseChoice(planner: Planner) -> impl IntoView {
     });
     Effect::new(move |_| {
         let base = settings.with(|settings| settings.base.clone());
-        let now = listed.with(|listed| listed.as_ref().map(|it| it.id.clone())).or(Some(base).filter(|it| !it.is_empty()));
+        let now =
+            listed.with(|listed| listed.as_ref().map(|it| it.id.clone())).or(Some(base).filter(|it| !it.is_empty()));
         if value.with_untracked(|value| *value != now) {
             value.set(now);
         }
@@ -217,7 +223,9 @@ pub(super) fn BaseChoice(planner: Planner) -> impl IntoView {
     let problem = move || {
         trains.options.with(|options| match options {
             Some(Err(error)) => Some(error.clone()),
-            Some(Ok(TrainOptions { problem: Some(problem), .. })) => Some(ApiError::new(ErrorCode::Internal, problem.clone())),
+            Some(Ok(TrainOptions { problem: Some(problem), .. })) => {
+                Some(ApiError::new(ErrorCode::Internal, problem.clone()))
+            }
             _ => None,
         })
     };

@@ -1,7 +1,7 @@
 //! The settings behind folds, and what of them is not as usual.
 
 use leptos::prelude::*;
-use tw_contract::{BaseModel, TrainOptions, TrainState};
+use tw_contract::{BaseModel, TrainOptions, TrainSettings, TrainState};
 
 use super::super::knobs::{Group, changed_in, of_group};
 use super::super::words::{memory, schedule_shape};
@@ -18,15 +18,33 @@ const SHAPE_WIDTH: f64 = 96.0;
 /// Its height.
 const SHAPE_HEIGHT: f64 = 28.0;
 
+/// The same training with the settings that nobody changed.
+pub(super) fn as_usual(settings: &TrainSettings) -> TrainSettings {
+    TrainSettings {
+        name: settings.name.clone(),
+        dataset: settings.dataset.clone(),
+        base: settings.base.clone(),
+        ..TrainSettings::default()
+    }
+}
+
 /// All of them.
 #[component]
 pub(super) fn Groups(planner: Planner) -> impl IntoView {
     let open = use_setting("train-settings-open", Vec::<String>::new());
     let fold = move |group: Group| view! { <Fold group planner open/> };
+    let unusual = Memo::new(move |_| planner.settings.with(|settings| *settings != as_usual(settings)));
     view! {
         <section class="plan-section" aria-label="Settings">
             <h2>"Settings"</h2>
-            <p class="field-hint">"The usual ones work. What is changed is told on its fold."</p>
+            <p class="field-hint">
+                "The usual ones work. What is changed is told on its fold. "
+                <Show when=move || unusual.get()>
+                    <button type="button" class="link-button" data-testid="train-usual" on:click=move |_| planner.settings.update(|settings| *settings = as_usual(settings))>
+                        "All as usual"
+                    </button>
+                </Show>
+            </p>
         </section>
         <Start planner open/>
         {Group::ALL.map(fold).into_iter().collect_view()}

@@ -19,7 +19,7 @@ use crate::state::models::use_models;
 use crate::state::settings::use_setting;
 use crate::state::trains::{TrainBegin, use_trains};
 use choose::{BaseChoice, DatasetChoice};
-use groups::Groups;
+use groups::{Groups, as_usual};
 use plan_card::PlanCard;
 use planner::Planner;
 
@@ -127,14 +127,7 @@ fn Start(planner: Planner) -> impl IntoView {
     let can = Signal::derive(move || ready.get() && !busy.get());
     use_action(Action::new("train-start", "Train", "Train", start).keys("Mod+Enter").when(can));
     use_action(Action::new("train-usual", "Train", "All settings as usual", move || {
-        settings.update(|settings| {
-            *settings = TrainSettings {
-                name: settings.name.clone(),
-                dataset: settings.dataset.clone(),
-                base: settings.base.clone(),
-                ..TrainSettings::default()
-            };
-        });
+        settings.update(|settings| *settings = as_usual(settings));
     }));
     view! {
         <footer class="launcher-start">

@@ -19,8 +19,7 @@ pub(super) fn PlanCard(planner: Planner) -> impl IntoView {
     let progress = move || {
         let progress = planner.progress.get().filter(|it| it.total_rows > 0 && stale.get())?;
         let share = f64::from(progress.done_rows) / f64::from(progress.total_rows);
-        let words =
-            format!("{} of {}", format::count(progress.done_rows), format::counted(progress.total_rows, "row"));
+        let words = format!("{} of {}", format::count(progress.done_rows), format::counted(progress.total_rows, "row"));
         Some((share, words))
     };
     let state = move || match (chosen.get(), stale.get(), planner.problem.with(Option::is_some)) {
@@ -96,10 +95,17 @@ fn Known(plan: Arc<TrainPlan>, planner: Planner) -> impl IntoView {
         format!("{} of them trained", format::short_count(plan.trained_tokens))
     };
     let computed = if plan.row_tokens == 0 { 1.0 } else { (plan.pack_tokens as f64 / plan.row_tokens as f64).min(1.0) };
-    let warmup =
-        if plan.warmup_steps > 0 { format!("{} of warm-up", format::counted(plan.warmup_steps, "step")) } else { "no warm-up".to_owned() };
-    let time = plan.seconds.map_or_else(|| "Not known".to_owned(), |secs| format!("About {}", long_time(secs)));
-    let time_note = if plan.seconds.is_some() { "by the speed measured here" } else { "before the first training of this size here" };
+    let warmup = if plan.warmup_steps > 0 {
+        format!("{} of warm-up", format::counted(plan.warmup_steps, "step"))
+    } else {
+        "no warm-up".to_owned()
+    };
+    let time = plan.seconds.map_or_else(|| "Not known".to_owned(), long_time);
+    let time_note = if plan.seconds.is_some() {
+        "about, by the speed measured here"
+    } else {
+        "before the first training of this size here"
+    };
     view! {
         {plan.refusal.clone().map(|refusal| view! { <Refusal refusal planner/> })}
         <div class="plan-tiles">

@@ -127,7 +127,10 @@ impl Planner {
                     self.problem.set(None);
                     self.plan.set(Some(Arc::new(plan)));
                 }
-                Err(error) => self.problem.set(Some(error)),
+                Err(error) => {
+                    self.plan.set(None);
+                    self.problem.set(Some(error));
+                }
             }
             self.stale.set(false);
         });

@@ -6,9 +6,7 @@ use tw_contract::{TrainJob, TrainMerge, TrainSettings, TrainState};
 use super::super::use_paths;
 use super::super::words::loss;
 use super::model::Run;
-use crate::components::{
-    Button, ButtonKind, CopyButton, Dialog, ErrorBox, Icon, IconName, Switch, TextField,
-};
+use crate::components::{Button, ButtonKind, CopyButton, Dialog, ErrorBox, Icon, IconName, Switch, TextField};
 use crate::state::format;
 use crate::state::models::use_models;
 use crate::state::trains::{Merge, TrainBegin, use_trains};
@@ -50,23 +48,24 @@ fn Adapter(run: Run, job: TrainJob, folder: String, state: TrainState) -> impl I
         TrainState::Done => format!("Trained: {}", format::counted(job.step, "step")),
         _ => format!("What {} gave", format::counted(job.step, "step")),
     };
-    let losses = [job.loss.map(|it| format!("loss {}", loss(it))), job.eval_loss.map(|it| format!("validation {}", loss(it)))];
+    let losses =
+        [job.loss.map(|it| format!("loss {}", loss(it))), job.eval_loss.map(|it| format!("validation {}", loss(it)))];
     let losses: Vec<String> = losses.into_iter().flatten().collect();
     let copied = folder.clone();
     view! {
-        <section class="run-after" aria-label="What next" data-testid="train-after">
-            <div class="run-after-adapter">
+        <section class="training-after" aria-label="What next" data-testid="train-after">
+            <div class="training-after-adapter">
                 <Icon name=IconName::Check/>
                 <div>
                     <p><b>{ending}</b> {(!losses.is_empty()).then(|| format!(" · {}", losses.join(", ")))}</p>
-                    <p class="run-fact">
+                    <p class="training-fact">
                         <span class="quiet">"Adapter"</span>
-                        <span class="mono run-path" dir="auto" data-testid="train-adapter-path">{folder}</span>
+                        <span class="mono training-path" dir="auto" data-testid="train-adapter-path">{folder}</span>
                         <CopyButton text=move |()| copied.clone() label="Copy the folder" testid="train-adapter-copy"/>
                     </p>
                 </div>
             </div>
-            <div class="run-after-next">
+            <div class="training-after-next">
                 <Button icon=IconName::Merge label="Merge into a model" busy=goes_on title="Add the adapter to its base's weights, and write a model that transformers and vLLM load" on_click=move |()| open.set(true) testid="train-merge"/>
                 <Button icon=IconName::Continue label="Train on from it" title="Begin a training that starts with this adapter" on_click=train_on testid="train-on"/>
             </div>
@@ -80,20 +79,20 @@ fn Adapter(run: Run, job: TrainJob, folder: String, state: TrainState) -> impl I
 #[component]
 fn MergeState(merge: Merge) -> impl IntoView {
     match merge.ended {
-        None => view! { <p class="run-merge" aria-live="polite" data-testid="train-merging">"The adapter is being merged. It goes on when you leave this page."</p> }.into_any(),
+        None => view! { <p class="training-merge" aria-live="polite" data-testid="train-merging">"The adapter is being merged. It goes on when you leave this page."</p> }.into_any(),
         Some(Ok(merged)) => {
             let copied = merged.folder.clone();
             view! {
-                <p class="run-merge run-fact" data-testid="train-merged">
+                <p class="training-merge training-fact" data-testid="train-merged">
                     <span class="quiet">"Merged model"</span>
-                    <span class="mono run-path" dir="auto">{merged.folder}</span>
+                    <span class="mono training-path" dir="auto">{merged.folder}</span>
                     <CopyButton text=move |()| copied.clone() label="Copy the folder"/>
                     {merged.model.is_some().then_some("It is among the models.")}
                 </p>
             }
             .into_any()
         }
-        Some(Err(error)) => view! { <div class="run-merge"><ErrorBox error/></div> }.into_any(),
+        Some(Err(error)) => view! { <div class="training-merge"><ErrorBox error/></div> }.into_any(),
     }
 }
 

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use tw_contract::TrainJob;
 
-use super::super::knobs::{changed_first, Knob};
+use super::super::knobs::{Knob, changed_first};
 use super::super::words::{fine_percent, parameters, times_fewer};
 use super::model::Run;
 use crate::components::{CopyButton, Tab, Tabs};
@@ -42,7 +42,7 @@ pub(super) fn Details(run: Run) -> impl IntoView {
         })
     });
     view! {
-        <section class="run-details" aria-label="Details">
+        <section class="training-details" aria-label="Details">
             <Tabs label="Details" tabs value=side/>
             {move || match side.get() {
                 Side::Log => view! { <Log run/> }.into_any(),
@@ -72,8 +72,8 @@ fn Log(run: Run) -> impl IntoView {
         })
     };
     view! {
-        <Show when=move || run.log.with(|log| !log.is_empty()) fallback=|| view! { <p class="run-note quiet">"Nothing was logged yet."</p> }>
-            <ol class="run-log" aria-label="Log, the newest line first" data-testid="train-log" tabindex="0">{lines}</ol>
+        <Show when=move || run.log.with(|log| !log.is_empty()) fallback=|| view! { <p class="training-note quiet">"Nothing was logged yet."</p> }>
+            <ol class="training-log" aria-label="Log, the newest line first" data-testid="train-log" tabindex="0">{lines}</ol>
         </Show>
     }
 }
@@ -98,7 +98,7 @@ fn Settings(job: TrainJob) -> impl IntoView {
         })
     };
     view! {
-        <table class="files-table run-settings" data-testid="train-settings">
+        <table class="files-table training-settings" data-testid="train-settings">
             <tbody>
                 {path("Tokenizer", settings.tokenizer.clone())}
                 {path("Goes on from", settings.adapter.clone())}
@@ -115,7 +115,7 @@ fn Facts(job: TrainJob) -> impl IntoView {
         view! {
             <tr>
                 <th scope="row">{name}</th>
-                <td><span class="run-fact" dir="auto">{value} {copy.map(|copy| view! { <CopyButton text=move |()| copy.clone() label="Copy"/> })}</span></td>
+                <td><span class="training-fact" dir="auto">{value} {copy.map(|copy| view! { <CopyButton text=move |()| copy.clone() label="Copy"/> })}</span></td>
             </tr>
         }
     };
@@ -140,7 +140,7 @@ fn Facts(job: TrainJob) -> impl IntoView {
         }
     });
     view! {
-        <table class="files-table run-facts" data-testid="train-facts">
+        <table class="files-table training-facts" data-testid="train-facts">
             <tbody>
                 {line("Dataset", job.dataset_name.clone(), None)}
                 {line("Dataset hash", job.dataset_id.clone(), Some(job.dataset_id.clone()))}

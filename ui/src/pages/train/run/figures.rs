@@ -15,14 +15,14 @@ type Figure = (&'static str, &'static str, String, String);
 pub(super) fn Figures(run: Run) -> impl IntoView {
     let figures = Memo::new(move |_| run.job.with(|job| job.as_ref().map(|job| of(run, job))).unwrap_or_default());
     view! {
-        <dl class="run-figures" data-testid="train-figures">
+        <dl class="training-figures" data-testid="train-figures">
             {move || {
                 figures
                     .get()
                     .into_iter()
                     .map(|(id, name, value, note)| {
                         view! {
-                            <div class="run-figure" data-figure=id>
+                            <div class="training-figure" data-figure=id>
                                 <dt>{name}</dt>
                                 <dd>{value} {(!note.is_empty()).then(|| view! { <small>{note}</small> })}</dd>
                             </div>
@@ -56,7 +56,7 @@ fn of(run: Run, job: &TrainJob) -> Vec<Figure> {
             None => ("Time left", job.seconds_left.map_or_else(none, long_time)),
         }
     };
-    vec![
+    let mut figures = vec![
         (
             "step",
             "Step",
@@ -81,5 +81,8 @@ fn of(run: Run, job: &TrainJob) -> Vec<Figure> {
             job.checkpoint_step.map_or_else(|| "none yet".to_owned(), |step| format!("step {}", format::count(step))),
             String::new(),
         ),
-    ]
+    ];
+    // What is over has no figures any more that come later.
+    figures.retain(|(.., value, _)| job.state.is_live() || value != "-");
+    figures
 }

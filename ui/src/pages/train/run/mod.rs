@@ -49,7 +49,7 @@ pub(super) fn RunPage(id: String) -> impl IntoView {
     let known = Memo::new(move |_| run.job.with(Option::is_some));
     let problem = Memo::new(move |_| run.problem.get().filter(|_| !known.get()));
     view! {
-        <section class="run-page" aria-label="Training" data-testid="train-run" data-state=move || run.job.with(|job| job.as_ref().map(|job| state_word(job.state)))>
+        <section class="training-page" aria-label="Training" data-testid="train-run" data-state=move || run.job.with(|job| job.as_ref().map(|job| state_word(job.state)))>
             {move || {
                 problem
                     .get()
@@ -65,10 +65,10 @@ pub(super) fn RunPage(id: String) -> impl IntoView {
             }}
             <Show when=move || known.get() fallback=move || problem.with(Option::is_none).then(|| view! { <div aria-busy="true"><Skeleton lines=8/></div> })>
                 <Head run/>
-                <div class="run-scroll-page">
+                <div class="training-scroll-page">
                     <Trouble run/>
                     <After run/>
-                    <div class="run-columns">
+                    <div class="training-columns">
                         <Plots run smoothing/>
                         <Figures run/>
                     </div>
@@ -91,7 +91,7 @@ struct Hands {
 
 impl Hands {
     fn can(self, deed: Deed) -> bool {
-        self.run.job.with(|job| job.as_ref().is_some_and(|job| deeds(job).contains(&deed)))
+        self.run.job.with(|job| job.as_ref().is_some_and(|job| deeds(job.state).contains(&deed)))
     }
 
     fn does(self, deed: Deed) {
@@ -141,7 +141,7 @@ fn Head(run: Run) -> impl IntoView {
     let hands = Hands { trains, toasts: use_toasts(), run, busy: RwSignal::new(false), deleting: RwSignal::new(false) };
     let state = Memo::new(move |_| run.job.with(|job| job.as_ref().map(|job| job.state).unwrap_or_default()));
     let name = Signal::derive(move || run.job.with(|job| job.as_ref().map(|job| job.name.clone()).unwrap_or_default()));
-    let possible = Memo::new(move |_| run.job.with(|job| job.as_ref().map(deeds)).unwrap_or_default());
+    let possible = Memo::new(move |_| run.job.with(|job| job.as_ref().map(|job| deeds(job.state))).unwrap_or_default());
     let again = move || {
         if let Some(settings) = run.job.with_untracked(|job| job.as_ref().map(|job| job.settings.clone())) {
             let settings = TrainSettings { name: String::new(), ..settings };
@@ -188,7 +188,7 @@ fn Head(run: Run) -> impl IntoView {
         run.job.with(|job| job.as_ref().map(|job| (job.dataset_id.clone(), job.started_at_ms, job.base_name.clone())))
     });
     view! {
-        <header class="reader-head run-head">
+        <header class="reader-head training-head">
             <div class="reader-title">
                 <h2 dir="auto">{name}</h2>
                 <div class="reader-actions">
@@ -206,7 +206,7 @@ fn Head(run: Run) -> impl IntoView {
                     untrack(facts)
                 }}
             </div>
-            <span class="progress-bar run-progress" role="progressbar" aria-label="Training" aria-valuemin="0" aria-valuemax="100" aria-valuenow=move || format!("{:.0}", share() * 100.0)>
+            <span class="progress-bar training-progress" role="progressbar" aria-label="Training" aria-valuemin="0" aria-valuemax="100" aria-valuenow=move || format!("{:.0}", share() * 100.0)>
                 <span style:width=move || format!("{:.2}%", share() * 100.0)></span>
             </span>
             <Confirm
@@ -222,18 +222,43 @@ fn Head(run: Run) -> impl IntoView {
 
 fn deed_button(deed: Deed, hands: Hands, checkpoint: Option<u64>) -> Option<impl IntoView> {
     let (label, icon, kind, title, testid) = match deed {
-        Deed::Pause => ("Pause".to_owned(), IconName::Pause, ButtonKind::Plain, "Hold it after the current step; what was done is kept (P)", "train-pause"),
+        Deed::Pause => (
+            "Pause".to_owned(),
+            IconName::Pause,
+            ButtonKind::Plain,
+            "Hold it after the current step; what was done is kept (P)",
+            "train-pause",
+        ),
         Deed::Resume => ("Resume".to_owned(), IconName::Play, ButtonKind::Primary, "Go on (P)", "train-resume"),
         Deed::GoOn => (
-            format!("Go on from step {}", format::count(checkpoint.unwrap_or_default())),
+            checkpoint
+                .map_or_else(|| "Begin again".to_owned(), |step| format!("Go on from step {}", format::count(step))),
             IconName::Play,
             ButtonKind::Primary,
-            "From the last checkpoint (P)",
+            "From the last checkpoint, or from the beginning where none was kept (P)",
             "train-go-on",
         ),
-        Deed::Stop => ("Stop".to_owned(), IconName::Stop, ButtonKind::Plain, "End it after the current step, with a checkpoint and its adapter", "train-stop"),
-        Deed::Leave => ("Take it out of the queue".to_owned(), IconName::Close, ButtonKind::Plain, "It does not begin", "train-leave-queue"),
-        Deed::Checkpoint => ("Checkpoint".to_owned(), IconName::Import, ButtonKind::Plain, "Keep a checkpoint after the current step", "train-checkpoint"),
+        Deed::Stop => (
+            "Stop".to_owned(),
+            IconName::Stop,
+            ButtonKind::Plain,
+            "End it after the current step, with a checkpoint and its adapter",
+            "train-stop",
+        ),
+        Deed::Leave => (
+            "Take it out of the queue".to_owned(),
+            IconName::Close,
+            ButtonKind::Plain,
+            "It does not begin",
+            "train-leave-queue",
+        ),
+        Deed::Checkpoint => (
+            "Checkpoint".to_owned(),
+            IconName::Import,
+            ButtonKind::Plain,
+            "Keep a checkpoint after the current step",
+            "train-checkpoint",
+        ),
         Deed::Delete => return None,
     };
     Some(view! { <Button label kind icon title busy=hands.busy on_click=move |()| hands.does(deed) testid/> })
@@ -269,32 +294,42 @@ fn Trouble(run: Run) -> impl IntoView {
             let job = job.as_ref()?;
             let error = job.error.clone();
             let keeps = job.checkpoint_step.map_or_else(
-                || "No checkpoint was kept yet: run it again.".to_owned(),
+                || "No checkpoint was kept yet: it can begin again.".to_owned(),
                 |step| format!("The checkpoint of step {} is kept: go on from there.", format::count(step)),
             );
             match job.state {
                 TrainState::Queued => Some(Err(waiting(trains, job))),
-                TrainState::Preparing => Some(Err("Rows are made into tokens and the model is read. The first step follows.".to_owned())),
+                TrainState::Preparing => {
+                    Some(Err("Rows are made into tokens and the model is read. The first step follows.".to_owned()))
+                }
                 TrainState::Paused => Some(Err("Paused. What was done is kept, also when the app ends.".to_owned())),
-                TrainState::Stopping => Some(Err("It ends after the current step, with a checkpoint and its adapter.".to_owned())),
-                TrainState::Failed => Some(Ok((error.unwrap_or_else(|| "It failed without a word.".to_owned()), keeps))),
+                TrainState::Stopping => {
+                    Some(Err("It ends after the current step, with a checkpoint and its adapter.".to_owned()))
+                }
+                TrainState::Failed => {
+                    Some(Ok((error.unwrap_or_else(|| "It failed without a word.".to_owned()), keeps)))
+                }
                 TrainState::Lost => Some(Ok((
-                    error.unwrap_or_else(|| "Its worker is gone without a word: it was killed, or the power was cut.".to_owned()),
+                    error.unwrap_or_else(|| {
+                        "Its worker is gone without a word: it was killed, or the power was cut.".to_owned()
+                    }),
                     keeps,
                 ))),
                 TrainState::Running | TrainState::Stopped | TrainState::Done => None,
             }
         })
     });
-    move || match what.get()? {
+    move || {
+        match what.get()? {
         Err(note) => Some(
-            view! { <p class="run-notice" data-testid="train-notice"><Icon name=IconName::Info/><span>{note}</span></p> }
+            view! { <p class="training-notice" data-testid="train-notice"><Icon name=IconName::Info/><span>{note}</span></p> }
                 .into_any(),
         ),
         Ok((message, hint)) => {
             let error = ApiError::new(ErrorCode::Internal, message).with_hint(hint);
             Some(view! { <div data-testid="train-trouble"><ErrorBox error/></div> }.into_any())
         }
+    }
     }
 }
 

@@ -2,9 +2,7 @@
 
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use tw_contract::{
-    ApiError, EvalPoint, Event, EventBody, TrainJob, TrainLogLine, TrainNews, TrainPoint, TrainView,
-};
+use tw_contract::{ApiError, EvalPoint, Event, EventBody, TrainJob, TrainLogLine, TrainNews, TrainPoint, TrainView};
 
 use crate::backend::{Accept, Sequence, Tail, use_events};
 use crate::components::{Curve, Curves, Look, Smoother};

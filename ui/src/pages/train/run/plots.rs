@@ -21,14 +21,14 @@ pub(crate) fn smoothings() -> Vec<Choice<f64>> {
 pub(super) fn Plots(run: Run, smoothing: RwSignal<f64>) -> impl IntoView {
     let view_of = PlotView::new();
     view! {
-        <div class="run-plots">
-            <div class="run-plots-bar">
+        <div class="training-plots">
+            <div class="training-plots-bar">
                 <span class="field-label">"Smoothing"</span>
                 <Segmented label="Smoothing of the loss" options=smoothings() value=smoothing testid="train-smoothing"/>
                 <span class="field-hint">"Drag over steps to see them closer, double click for all."</span>
             </div>
             <Plot title="Loss" curves=run.loss view=view_of height=LOSS_PX words=loss testid="plot-loss"/>
-            <div class="run-plots-small">
+            <div class="training-plots-small">
                 <Plot title="Learning rate" curves=run.rate view=view_of height=SMALL_PX words=rate from_zero=true testid="plot-rate"/>
                 <Plot title="Gradient norm" curves=run.norm view=view_of height=SMALL_PX words=norm from_zero=true testid="plot-norm"/>
             </div>
