@@ -5,7 +5,7 @@ pub(crate) mod collect_browser;
 mod collect_faults;
 mod collect_kill;
 mod collect_people;
-mod dataset;
+pub(crate) mod dataset;
 mod hub;
 mod mcp_client;
 mod mcp_servers;

@@ -192,7 +192,13 @@ impl TrainDesk {
     /// The trainings as they stand.
     #[must_use]
     pub fn open(workspace: &Utf8Path) -> Self {
-        let trains = Trains::open(workspace.as_std_path(), Arc::new(Hub::new()), None);
+        Self::open_with(workspace, None)
+    }
+
+    /// The same with the program that trains, as in [`crate::AppOptions`].
+    #[must_use]
+    pub fn open_with(workspace: &Utf8Path, worker: Option<PathBuf>) -> Self {
+        let trains = Trains::open(workspace.as_std_path(), Arc::new(Hub::new()), worker);
         let desk = Self(trains);
         desk.0.look();
         desk

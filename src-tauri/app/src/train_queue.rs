@@ -56,6 +56,8 @@ type Jobs<'a> = MutexGuard<'a, BTreeMap<String, Tracked>>;
 impl Trains {
     /// The trainings of a workspace, as they stand. Nothing is started before [`Trains::follow`] or [`Trains::tick`].
     pub(crate) fn open(workspace: &Path, hub: Arc<Hub>, worker: Option<PathBuf>) -> Arc<Self> {
+        // The worker has the same folder under the same name wherever it was started.
+        let workspace = std::path::absolute(workspace).unwrap_or_else(|_| workspace.to_owned());
         let root = workspace.join("jobs");
         let trains = Self {
             cache: workspace.join("cache").join("rows"),
