@@ -19,9 +19,9 @@ use super::{Open, open_window_with};
 /// How long something may take to show.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How long a training of some hundred steps may take on a machine that has much else to do.
-const LONG: Duration = Duration::from_secs(300);
+const LONG: Duration = Duration::from_secs(420);
 /// Steps of the training: enough to pause it on the way.
-const STEPS: u64 = 400;
+const STEPS: u64 = 150;
 /// What the first trace's person asks.
 const TASK: &str = "Which bird is on the roof?";
 
@@ -115,7 +115,7 @@ async fn launch(open: &Open) -> Result<()> {
     page.fill("steps", &STEPS.to_string()).await?;
     page.see_text("plan-steps", &STEPS.to_string()).await?;
     page.click("train-group-checkpoints").await?;
-    page.fill("eval-every", "100").await?;
+    page.fill("eval-every", "50").await?;
     page.click("train-group-machine").await?;
     page.fill("threads", "1").await?;
     in_state(driver, "train-plan", "done", LONG).await?;

@@ -14,6 +14,8 @@ const BOTTOM_PX: f64 = 20.0;
 const X_TICK_PX: f64 = 70.0;
 /// Pixels between two numbers of the upright axis, about.
 const Y_TICK_PX: f64 = 36.0;
+/// Digits after the first of a number along an axis, at most.
+const MOST_DIGITS: f64 = 6.0;
 /// Pixels between two marks on a line.
 const MARK_PX: f64 = 110.0;
 
@@ -141,9 +143,9 @@ impl Span {
         self.to - self.from
     }
 
-    /// This, or where it has no length, something around it.
+    /// This, or where it has hardly any length (values that differ by rounding alone), something around it.
     fn opened(self, least: f64) -> Self {
-        if self.length() > 0.0 { self } else { Self { from: self.from - least, to: self.to + least } }
+        if self.length() > least * 1e-6 { self } else { Self { from: self.from - least, to: self.to + least } }
     }
 
     /// A span of `share` of the length around `middle`, kept within `whole`.
@@ -322,7 +324,7 @@ pub(crate) fn tick_words(value: f64, step: f64) -> String {
         return "0".to_owned();
     }
     if step < 1e-3 {
-        let fine = (size / step).log10().ceil().max(0.0);
+        let fine = (size / step).log10().ceil().clamp(0.0, MOST_DIGITS);
         return scientific(value, whole(fine + 1.0) - 1);
     }
     if size >= 1e4 && step >= 1_000.0 {
@@ -504,6 +506,26 @@ mod tests {
     }
 
     #[test]
+    fn the_first_step_of_any_training_can_be_drawn() {
+        for value in [0.0_f64, 1e-300, 1.6e-5, 2e-4, 12.17, 1e12, -3.0] {
+            for from_zero in [false, true] {
+                // Smoothed, a value may differ from itself by rounding.
+                for points in [vec![[1.0, value]], vec![[1.0, value], [2.0, value.next_up()]]] {
+                    let curve = Curve { points, ..Curve::new("rate", Look::Line, 0) };
+                    for width in [1.0, 57.0, 300.0, 900.0] {
+                        let drawn = draw(&Curves(vec![curve.clone()]), width, 128.0, None, from_zero);
+                        assert!(
+                            drawn.y_ticks.iter().all(|(_, words)| words.len() < 12),
+                            "{value}: {:?}",
+                            drawn.y_ticks
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
     fn a_value_that_is_no_number_is_left_out() {
         let mut curve = line(10, |x| x);
         curve.points[4][1] = f64::NAN;
@@ -561,6 +583,8 @@ mod tests {
         assert_eq!(tick_words(800.0, 200.0), "800");
         assert_eq!(tick_words(20_000.0, 5_000.0), "20k");
         assert_eq!(tick_words(1_500_000.0, 500_000.0), "1.5M");
+        assert!(tick_words(12.0, 0.0).len() < 12, "whatever the step");
+        assert!(tick_words(12.0, f64::NAN).len() < 12);
     }
 
     #[test]

@@ -40,8 +40,10 @@ pub(super) fn RunPage(id: String) -> impl IntoView {
         if trains.seen.with_untracked(|seen| !seen.contains(&end)) {
             let known: Vec<String> = untrack(|| trains.known().iter().filter_map(end_of).collect());
             trains.seen.update(|seen| {
-                // Ends of trainings that are gone are of no use.
-                seen.retain(|old| known.contains(old));
+                // Ends of trainings that are gone are of no use; which are gone is known with the list.
+                if !known.is_empty() {
+                    seen.retain(|old| known.contains(old));
+                }
                 seen.push(end);
             });
         }
