@@ -13,7 +13,7 @@ use tw_contract::{
     Empty, ErrorCode, EventBody, IdRequest, ModelAdd, TrainDevice, TrainJob, TrainMerge, TrainSettings, TrainState,
     TrainView,
 };
-use tw_support::drive::{signal_process, worker_binary};
+use tw_support::drive::{PATIENCE, signal_process, wait_for, worker_binary};
 use tw_support::models::write_tiny_model;
 
 use super::dataset::{plan, trace};
@@ -290,20 +290,21 @@ async fn a_training_goes_on_while_the_app_is_closed() {
 #[tokio::test]
 async fn one_that_ended_while_the_app_was_closed_is_found_done() {
     let mut shop = Shop::open().await;
-    let job = shop.start(TrainSettings { steps: Some(30), ..shop.settings() }).await;
-    shop.until(&job.id, |view| view.job.step >= 1).await;
+    let job = shop.start(shop.settings()).await;
+    shop.until(&job.id, |view| view.job.state != TrainState::Queued).await;
+    shop.desk.api().train_pause(of(&job.id)).await.unwrap();
+    let paused = shop.until_state(&job.id, TrainState::Paused).await;
     let dir = shop.desk.close().await;
-    let desk = TrainDesk::open(camino::Utf8Path::from_path(&dir.path().join("workspace")).unwrap());
-    within(async {
-        while desk.view(&job.id).unwrap().job.state.is_live() {
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
-    })
-    .await;
-    drop(desk);
+    let workspace = camino::Utf8PathBuf::from_path_buf(dir.path().join("workspace")).unwrap();
+    TrainDesk::open(&workspace).resume(&job.id).unwrap();
+    let events = Path::new(&paused.job.folder).join("events.jsonl");
+    let is_done = async || std::fs::read_to_string(&events).ok().filter(|text| text.contains(r#""event":"done""#));
+    wait_for("the training", PATIENCE, is_done).await.unwrap();
     shop.desk = Desk::open_on(Arc::into_inner(dir).unwrap()).await;
     let done = shop.until_state(&job.id, TrainState::Done).await;
-    assert_eq!((done.points.len(), done.job.adapter.is_some()), (30, true));
+    assert_eq!(done.points.iter().map(|point| point.step).collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6]);
+    let adapter = PathBuf::from(done.job.adapter.unwrap());
+    assert!(adapter.join("training.json").is_file() && done.job.ended_at_ms.is_some());
 }
 
 #[tokio::test]
