@@ -25,6 +25,8 @@ pub(crate) struct Tracked {
     /// Follows the events; none of one that is over, until somebody wants to see it.
     tail: Option<Tail>,
     state: TrainState,
+    /// How it stood before it ended: shown until its end is written down with all that belongs to it.
+    live_state: TrainState,
     pending: Batch,
     told: TrainJob,
     /// How its process ended, where this process started it.
@@ -43,6 +45,7 @@ impl Tracked {
         let mut tracked = Self {
             folder,
             state: record.job.state,
+            live_state: record.job.state,
             told: record.job.clone(),
             record,
             stamp,
@@ -105,6 +108,9 @@ impl Tracked {
         self.catch_up();
         let now = jiff::Timestamp::now().as_millisecond();
         self.state = self.record.state(&self.curves, is_running, now);
+        if self.state.is_live() {
+            self.live_state = self.state;
+        }
         // A worker hears only what it is asked after it took the folder: what was asked before is asked again.
         if !was_started && self.record.is_started(&self.curves) && self.state.is_live() {
             let again = match self.record.asked {
@@ -120,13 +126,18 @@ impl Tracked {
         }
     }
 
+    /// How others see that it stands.
+    fn shown_state(&self) -> TrainState {
+        if self.is_open() && !self.state.is_live() { self.live_state } else { self.state }
+    }
+
     /// As lists show it now.
     pub(crate) fn job(&self) -> TrainJob {
         let mut job = self.record.job.clone();
         if self.tail.is_some() {
             self.curves.fill(&mut job);
         }
-        job.state = self.state;
+        job.state = self.shown_state();
         job.folder = self.folder.path().display().to_string();
         if self.state != TrainState::Running {
             job.seconds_left = None;
@@ -147,7 +158,7 @@ impl Tracked {
 
     /// Whether there is something that was not told yet.
     pub(crate) fn has_news(&self) -> bool {
-        !self.pending.is_empty() || self.state != self.told.state
+        !self.pending.is_empty() || self.shown_state() != self.told.state
     }
 
     /// Tells what came since.
@@ -211,7 +222,7 @@ impl Tracked {
 
     /// Writes down how it stands where it is over, and puts what it was made with beside its adapter.
     pub(crate) fn settle(&mut self) {
-        let mut job = self.job();
+        let mut job = TrainJob { state: self.state, seconds_left: None, memory_bytes: None, ..self.job() };
         job.ended_at_ms = Some(jiff::Timestamp::now().as_millisecond());
         job.error = self.record.error(&self.curves, self.state);
         let adapter = self.folder.adapter();
