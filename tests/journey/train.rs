@@ -34,8 +34,10 @@ fn write_traces(folder: &Path) -> Result<Vec<PathBuf>> {
         for (number, place) in places.iter().enumerate() {
             let id = format!("c{number}");
             let arguments = json!({"place": place}).to_string();
-            messages.push(json!({"role": "assistant", "content": "", "reasoning_content": format!("The {place} may tell."),
-                "tool_calls": [{"id": id, "type": "function", "function": {"name": "look", "arguments": arguments}}]}));
+            messages.push(
+                json!({"role": "assistant", "content": "", "reasoning_content": format!("The {place} may tell."),
+                "tool_calls": [{"id": id, "type": "function", "function": {"name": "look", "arguments": arguments}}]}),
+            );
             messages.push(json!({"role": "tool", "tool_call_id": id, "name": "look", "content": format!("The {place} is there.")}));
         }
         messages.push(json!({"role": "assistant", "content": answer}));

@@ -250,7 +250,10 @@ fn Drawing(
         let frame = frame.get();
         drawn.with(|drawn| {
             let across = drawn.x_ticks.iter().map(|(x, words)| {
-                view! { <text class="curve-tick" x=format!("{x:.1}") y=format!("{:.1}", frame.bottom() + 14.0) text-anchor="middle">{words.clone()}</text> }
+                // At the edge a number stands beside its place rather than be cut.
+                let at_edge = frame.right() - x < 12.0;
+                let (x, anchor) = if at_edge { (frame.width - 1.0, "end") } else { (*x, "middle") };
+                view! { <text class="curve-tick" x=format!("{x:.1}") y=format!("{:.1}", frame.bottom() + 14.0) text-anchor=anchor>{words.clone()}</text> }
             });
             let upwards = drawn.y_ticks.iter().map(|(y, words)| {
                 view! {

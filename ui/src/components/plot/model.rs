@@ -3,7 +3,7 @@
 /// Points that are drawn for each pixel of the width at most: the lowest and the highest of those that fall on it.
 const PER_PIXEL: usize = 2;
 /// Room at the left for the numbers of the upright axis, in pixels.
-const LEFT_PX: f64 = 46.0;
+const LEFT_PX: f64 = 52.0;
 /// Room at the right.
 const RIGHT_PX: f64 = 10.0;
 /// Room above.
@@ -145,7 +145,7 @@ impl Span {
 
     /// This, or where it has hardly any length (values that differ by rounding alone), something around it.
     fn opened(self, least: f64) -> Self {
-        if self.length() > least * 1e-6 { self } else { Self { from: self.from - least, to: self.to + least } }
+        if self.length() > least * 1e-3 { self } else { Self { from: self.from - least, to: self.to + least } }
     }
 
     /// A span of `share` of the length around `middle`, kept within `whole`.
@@ -323,7 +323,7 @@ pub(crate) fn tick_words(value: f64, step: f64) -> String {
     if size < step * 1e-6 {
         return "0".to_owned();
     }
-    if step < 1e-3 {
+    if step < 1e-3 && size < 0.01 {
         let fine = (size / step).log10().ceil().clamp(0.0, MOST_DIGITS);
         return scientific(value, whole(fine + 1.0) - 1);
     }
@@ -335,7 +335,7 @@ pub(crate) fn tick_words(value: f64, step: f64) -> String {
             format!("{}k", trimmed(thousands, 1))
         };
     }
-    trimmed(value, if step < 1.0 { whole((-step.log10()).ceil()) } else { 0 })
+    trimmed(value, if step < 1.0 { whole((-step.log10()).ceil().clamp(0.0, MOST_DIGITS)) } else { 0 })
 }
 
 /// `2e-4`, `1.5e-4`
@@ -579,6 +579,7 @@ mod tests {
         assert_eq!(tick_words(0.35, 0.05), "0.35");
         assert_eq!(tick_words(1.5, 0.5), "1.5");
         assert_eq!(tick_words(2e-4, 5e-5), "2e-4");
+        assert_eq!(tick_words(12.175, 0.000_999), "12.175");
         assert_eq!(tick_words(1.5e-4, 5e-5), "1.5e-4");
         assert_eq!(tick_words(800.0, 200.0), "800");
         assert_eq!(tick_words(20_000.0, 5_000.0), "20k");

@@ -197,11 +197,15 @@ pub(super) fn BaseChoice(planner: Planner) -> impl IntoView {
             value.set(now);
         }
     });
-    // Without a choice, the first that can be trained.
+    // Without a choice, or where what was chosen is off the list, the first that can be trained.
+    let is_folder = |base: &str| base.contains(['/', '\\']);
     Effect::new(move |_| {
         let first = bases.with(|bases| bases.iter().find(|base| base.problem.is_none()).map(|base| base.id.clone()));
         if let Some(first) = first
-            && settings.with(|settings| settings.base.is_empty())
+            && settings.with(|settings| {
+                let base = &settings.base;
+                base.is_empty() || !is_folder(base) && !models.has(base)
+            })
         {
             settings.update(|settings| settings.base = first);
         }
@@ -213,7 +217,7 @@ pub(super) fn BaseChoice(planner: Planner) -> impl IntoView {
                 let words = base_words(&base);
                 (!words.is_empty()).then(|| view! { <p class="field-hint">{words}</p> }.into_any())
             }
-            None if base.contains(['/', '\\']) => {
+            None if is_folder(&base) => {
                 Some(view! { <p class="field-hint" dir="auto" data-testid="train-base-folder">"The folder " <span class="mono">{base}</span></p> }.into_any())
             }
             _ => None,

@@ -119,6 +119,8 @@ fn Facts(job: TrainJob) -> impl IntoView {
             </tr>
         }
     };
+    // Else it is an entry of the list of models, whose name is told.
+    let is_folder = job.settings.base.contains(['/', '\\']);
     let all = plan.base_parameters + plan.trained_parameters;
     let planned = (plan.rows > 0).then(|| {
         let tokens = if plan.pack_tokens > 0 && plan.row_tokens > plan.pack_tokens {
@@ -145,7 +147,7 @@ fn Facts(job: TrainJob) -> impl IntoView {
                 {line("Dataset", job.dataset_name.clone(), None)}
                 {line("Dataset hash", job.dataset_id.clone(), Some(job.dataset_id.clone()))}
                 {line("Base model", job.base_name.clone(), None)}
-                {line("Base folder", job.settings.base.clone(), Some(job.settings.base.clone()))}
+                {is_folder.then(|| line("Base folder", job.settings.base.clone(), Some(job.settings.base.clone())))}
                 {planned}
                 {line("Folder", job.folder.clone(), Some(job.folder.clone()))}
             </tbody>
