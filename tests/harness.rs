@@ -17,7 +17,7 @@ use tw_contract::{
     NameValue, RunRequest, RunView, ServerDraft, Transport,
 };
 use tw_store::Store;
-use tw_support::drive::{tw_binary, wait_for};
+use tw_support::drive::{tw_binary, wait_for, worker_binary};
 use tw_support::endpoint::{MODEL, ScriptedEndpoint};
 use tw_support::mcp::{Behaviour, fake_server_path};
 use tw_vault::Vault;
@@ -55,6 +55,7 @@ impl Desk {
         let options = AppOptions {
             workspace: workspace_of(&dir),
             guard_exe: Some(tw_binary().expect("tw is built")),
+            worker: Some(worker_binary().expect("tw-worker is built")),
             open_url: Arc::new(|_| {}),
             vault: Some(vault.clone()),
         };

@@ -63,6 +63,7 @@ impl Host {
                 App::open(AppOptions {
                     workspace,
                     guard_exe: std::env::current_exe().ok(),
+                    worker: None,
                     open_url: Arc::new(open_link),
                     vault: None,
                 })

@@ -12,6 +12,7 @@ mod review_many;
 mod servers;
 #[cfg(target_os = "linux")]
 mod system_browser;
+mod train;
 
 use std::path::Path;
 use std::process::Stdio;

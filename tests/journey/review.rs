@@ -40,6 +40,7 @@ async fn prepare(home: &Path) -> Result<ScriptedEndpoint> {
     let app = App::open(AppOptions {
         workspace,
         guard_exe: Some(tw_binary()?),
+        worker: None,
         open_url: Arc::new(|_| {}),
         vault: Some(Vault::in_memory()),
     });

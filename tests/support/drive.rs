@@ -149,6 +149,14 @@ pub fn tw_binary() -> Result<PathBuf> {
     binary("TW_TEST_TW", "tw")
 }
 
+/// The program that trains, found as [`tracewright_binary`] is.
+///
+/// # Errors
+/// When it is not built.
+pub fn worker_binary() -> Result<PathBuf> {
+    binary("TW_TEST_WORKER", "tw-worker")
+}
+
 fn binary(variable: &str, name: &str) -> Result<PathBuf> {
     let path = match env::var_os(variable) {
         Some(path) => PathBuf::from(path),

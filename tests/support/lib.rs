@@ -8,4 +8,5 @@ pub mod drive;
 pub mod endpoint;
 pub mod hub;
 pub mod mcp;
+pub mod models;
 pub mod window;

@@ -7,6 +7,7 @@ mod dataset;
 mod form_schema;
 mod lens;
 mod review;
+mod train;
 
 mod command_lines {
     use proptest::prelude::*;

@@ -15,6 +15,7 @@ use crate::pages::collect::CollectPage;
 use crate::pages::dataset::DatasetPage;
 use crate::pages::review::ReviewPage;
 use crate::pages::settings::SettingsPage;
+use crate::pages::train::TrainPage;
 use crate::{backend, state};
 
 /// Puts the app into the page.
@@ -31,7 +32,7 @@ pub(crate) fn mount() {
 fn lead_home() {
     let location = window().location();
     let path = location.pathname().unwrap_or_default();
-    let known = ["collect", "review", "dataset", "settings"];
+    let known = ["collect", "review", "dataset", "train", "settings"];
     if !path.split('/').nth(1).is_some_and(|first| known.contains(&first))
         && let Ok(history) = window().history()
     {
@@ -52,6 +53,7 @@ fn App() -> impl IntoView {
                     <Route path=path!("/collect/:id?") view=CollectPage/>
                     <Route path=path!("/review/:id?") view=ReviewPage/>
                     <Route path=path!("/dataset/:id?") view=DatasetPage/>
+                    <Route path=path!("/train/:id?") view=TrainPage/>
                     <Route path=path!("/settings") view=SettingsPage/>
                 </Routes>
             </frame::Frame>

@@ -44,7 +44,8 @@ pub(crate) fn run(house: &House, name: &str, release: bool, bench_args: &[String
 
     let step = say::step("Building the app and the bench");
     let binary = format!("bench-{name}");
-    let targets = ["--bin", "tracewright", "--bin", "tw", "--bin", "tw-fake-mcp", "--bin", &binary];
+    let targets =
+        ["--bin", "tracewright", "--bin", "tw", "--bin", "tw-worker", "--bin", "tw-fake-mcp", "--bin", &binary];
     native::build(house, &targets, release, "Building the bench")?;
     step.done();
 

@@ -1,4 +1,4 @@
-//! `cargo xtask run | test | ci | bench | ui | setup`: the build house.
+//! `cargo xtask run | test | ci | bench | bundle | ui | setup`: the build house.
 //!
 //! In: a clean clone and a Rust toolchain. Out: the window opened, or the tests run, after whatever was missing has
 //! been installed or named with the exact line to type. Progress goes to stderr in plain words; stdout belongs to the
@@ -6,6 +6,7 @@
 //! than system packages, the toolchain's wasm32 target and this project's cache folder.
 
 mod bench;
+mod bundle;
 mod checks;
 mod child;
 mod house;
@@ -71,6 +72,12 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         bench_args: Vec<String>,
     },
+    /// Make the installers, with the program that trains.
+    Bundle {
+        /// Handed on to `cargo tauri build`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        tauri_args: Vec<String>,
+    },
     /// Build the UI into ui/dist.
     Ui {
         /// Small and fast instead of quick to build.
@@ -92,6 +99,7 @@ fn main() -> ExitCode {
         Task::Test { cargo_args } => testing::test(&house, &cargo_args),
         Task::Ci { checks_only } => checks::ci(&house, checks_only),
         Task::Bench { name, release, bench_args } => bench::run(&house, &name, release, &bench_args),
+        Task::Bundle { tauri_args } => bundle::bundle(&house, &tauri_args),
         Task::Ui { release } => {
             setup::prepare(need::For::Ui)?;
             ui::build(&house, if release { Profile::Release } else { Profile::Dev })

@@ -22,7 +22,7 @@ pub(crate) fn run(house: &House, release: bool, app_args: &[String]) -> Result<(
         setup::prepare(For::Ui)?;
         ui::build(house, profile)?;
         let step = say::step("Building the app");
-        native::build(house, &["--bin", "tw"], release, "Building the app")?;
+        native::build(house, &["--bin", "tw", "--bin", "tw-worker"], release, "Building the app")?;
         step.done();
         return Err(no_display(&house.binary(folder, "tw")).into());
     }
@@ -32,7 +32,7 @@ pub(crate) fn run(house: &House, release: bool, app_args: &[String]) -> Result<(
     }
     ui::build(house, profile)?;
     let step = say::step("Building the app");
-    native::build(house, &["--bin", "tracewright"], release, "Building the app")?;
+    native::build(house, &["--bin", "tracewright", "--bin", "tw-worker"], release, "Building the app")?;
     step.done();
     let mut app = std::process::Command::new(house.binary(folder, "tracewright"));
     app.args(app_args).stdin(Stdio::null());

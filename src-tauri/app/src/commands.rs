@@ -16,12 +16,14 @@ use tw_contract::{
     ParsedServers, PublishCheck, PublishPlan, RenderRequest, RenderedText, RepairRequest, RerunRequest, ReviewMark,
     ReviewView, RevisionRequest, RowPage, RowQuery, RowRequest, RunOverview, RunRequest, RunStarted, RunView,
     Selection, ServerDraft, ServerEntry, SetSetting, SettingRequest, SettingValue, TextRequest, ToolSwitch, TracePage,
-    TraceQuery, TraceStats, VaultMode, WorkspaceInfo,
+    TraceQuery, TraceStats, TrainJob, TrainMerge, TrainMerged, TrainOptions, TrainPlan, TrainSettings, TrainView,
+    VaultMode, WorkspaceInfo,
 };
 
 use crate::App;
 use crate::errors::Api;
 use crate::servers::{known_files, parse, setting};
+use crate::train_queue::Trains;
 
 const DONE: Empty = Empty {};
 
@@ -433,5 +435,50 @@ impl Commands for App {
     async fn eval_delete(&self, request: IdRequest) -> Result<Empty, ApiError> {
         self.delete_report(&request.id).await?;
         Ok(DONE)
+    }
+
+    async fn train_options(&self, _: Empty) -> Result<TrainOptions, ApiError> {
+        self.train_options_of().await
+    }
+
+    async fn train_plan(&self, request: TrainSettings) -> Result<TrainPlan, ApiError> {
+        self.plan_train(&request).await
+    }
+
+    async fn train_start(&self, request: TrainSettings) -> Result<TrainJob, ApiError> {
+        self.start_train(request).await
+    }
+
+    async fn train_list(&self, _: Empty) -> Result<Vec<TrainJob>, ApiError> {
+        self.with_trains(Trains::list).await
+    }
+
+    async fn train_view(&self, request: IdRequest) -> Result<TrainView, ApiError> {
+        self.with_trains(move |trains| trains.view(&request.id)).await?
+    }
+
+    async fn train_pause(&self, request: IdRequest) -> Result<TrainJob, ApiError> {
+        self.with_trains(move |trains| trains.pause(&request.id)).await?
+    }
+
+    async fn train_resume(&self, request: IdRequest) -> Result<TrainJob, ApiError> {
+        self.with_trains(move |trains| trains.resume(&request.id)).await?
+    }
+
+    async fn train_stop(&self, request: IdRequest) -> Result<TrainJob, ApiError> {
+        self.with_trains(move |trains| trains.stop(&request.id)).await?
+    }
+
+    async fn train_checkpoint(&self, request: IdRequest) -> Result<TrainJob, ApiError> {
+        self.with_trains(move |trains| trains.checkpoint(&request.id)).await?
+    }
+
+    async fn train_delete(&self, request: IdRequest) -> Result<Empty, ApiError> {
+        self.with_trains(move |trains| trains.delete(&request.id)).await??;
+        Ok(DONE)
+    }
+
+    async fn train_merge(&self, request: TrainMerge) -> Result<TrainMerged, ApiError> {
+        self.merge_train(request).await
     }
 }

@@ -213,7 +213,9 @@ mod tests {
     async fn app_in(folder: &tempfile::TempDir) -> Arc<App> {
         let workspace = camino::Utf8Path::from_path(folder.path()).unwrap().to_owned();
         let vault = Some(tw_vault::Vault::in_memory());
-        App::open(AppOptions { workspace, guard_exe: None, open_url: Arc::new(|_| {}), vault }).await.unwrap()
+        App::open(AppOptions { workspace, guard_exe: None, worker: None, open_url: Arc::new(|_| {}), vault })
+            .await
+            .unwrap()
     }
 
     async fn import(app: &App, turns: usize) -> String {

@@ -35,6 +35,16 @@ mod runs;
 mod servers;
 mod sweep;
 mod traces;
+mod train;
+mod train_base;
+mod train_curves;
+mod train_job;
+mod train_machine;
+mod train_plan;
+mod train_queue;
+mod train_record;
+mod train_rows;
+mod train_speed;
 mod work;
 
 use std::path::PathBuf;
@@ -60,6 +70,8 @@ use crate::remote::Remote;
 use crate::runs::Runs;
 use crate::servers::Servers;
 pub use crate::traces::free_name;
+pub use crate::train::{TrainDesk, merge_folders};
+use crate::train_queue::Trains;
 pub use tw_evaluate::to_markdown as report_as_markdown;
 
 /// How servers and sign-ins reach the world outside of this process.
@@ -69,6 +81,8 @@ pub struct AppOptions {
     pub workspace: Utf8PathBuf,
     /// A program that runs [`tw_mcp::guard`] when called with `__guard`: this one. `None` starts servers without.
     pub guard_exe: Option<PathBuf>,
+    /// The program that trains; `None` for the one beside this program. `TW_WORKER` goes before both.
+    pub worker: Option<PathBuf>,
     /// Opens a page in the system browser.
     pub open_url: Arc<dyn Fn(&str) + Send + Sync>,
     /// Where secrets are; `None` for the OS keyring.
@@ -89,6 +103,7 @@ pub struct App {
     remote: Arc<Remote>,
     runs: Arc<Runs>,
     servers: Arc<Servers>,
+    trains: Arc<Trains>,
     context: LaunchContext,
     open_url: Arc<dyn Fn(&str) + Send + Sync>,
 }
@@ -117,12 +132,15 @@ impl App {
             context.clone(),
             Arc::clone(&options.open_url),
         );
+        let (folder, events, worker) = (options.workspace.clone(), Arc::clone(&hub), options.worker);
+        let trains = blocking(move || Trains::open(folder.as_std_path(), events, worker)).await?;
         let app = Arc::new(Self {
             workspace: options.workspace,
             store,
             desks: Desks::default(),
             vault,
             imports: Imports::new(Arc::clone(&hub)),
+            trains,
             datasets: Datasets::new(Arc::clone(&hub)),
             evals: Arc::default(),
             hub,
@@ -135,6 +153,7 @@ impl App {
         });
         app.remote.attach(&app);
         app.tidy_datasets().await?;
+        app.trains.follow();
         app.start_sweeping();
         Ok(app)
     }
@@ -153,7 +172,7 @@ impl App {
         self.hub.subscribe()
     }
 
-    /// Stops all runs and ends all servers and their processes, within about ten seconds.
+    /// Stops all runs and ends all servers and their processes, within about ten seconds. A training's worker goes on.
     pub async fn shutdown(&self) {
         let work = async {
             tokio::join!(
@@ -162,7 +181,8 @@ impl App {
                 self.imports.shutdown(),
                 self.datasets.shutdown(),
                 self.evals.shutdown(),
-                self.remote.shutdown()
+                self.remote.shutdown(),
+                self.trains.shutdown()
             )
         };
         if tokio::time::timeout(Duration::from_secs(10), work).await.is_err() {

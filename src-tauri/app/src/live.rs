@@ -145,6 +145,9 @@ fn apply(state: &mut LiveState, body: &EventBody) {
         | EventBody::HubJob(_)
         | EventBody::EvalProgress(_)
         | EventBody::EvalsChanged
+        | EventBody::TrainNews(_)
+        | EventBody::TrainPlanProgress(_)
+        | EventBody::TrainsChanged
         | EventBody::TraceChanged { .. } => {}
     }
 }

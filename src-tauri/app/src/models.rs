@@ -165,13 +165,13 @@ fn no_model() -> ApiError {
 }
 
 /// What a model is called without a name of its own: as its folder, or its file without the ending.
-fn own_name(path: &Path) -> String {
+pub(crate) fn own_name(path: &Path) -> String {
     let name = if path.is_dir() { path.file_name() } else { path.file_stem() };
     name.map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
 }
 
 /// The path as it is kept: absolute, with `~` as the home folder.
-fn full_path(text: &str) -> Result<PathBuf, ApiError> {
+pub(crate) fn full_path(text: &str) -> Result<PathBuf, ApiError> {
     let text = text.trim();
     if text.is_empty() {
         return Err(ApiError::invalid("No folder and no file was given."));

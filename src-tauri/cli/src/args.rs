@@ -54,6 +54,20 @@ pub(crate) enum Command {
     /// Versions of datasets
     #[command(subcommand)]
     Dataset(DatasetCommand),
+    /// Train an adapter on a dataset version
+    Train(Box<crate::train::TrainArgs>),
+    /// List trainings
+    Jobs,
+    /// Show a training
+    Job(crate::train::OfJob),
+    /// Hold a training after its current step
+    Pause(crate::train::OfJob),
+    /// Let a training go on: after a pause, or from its last checkpoint
+    Resume(crate::train::OfJob),
+    /// End a training after its current step, with a checkpoint
+    Stop(crate::train::OfJob),
+    /// Add an adapter to its base model's weights
+    Merge(crate::train::MergeArgs),
     /// The Hugging Face Hub: push, pull, download
     #[command(subcommand)]
     Hub(crate::hub::HubCommand),

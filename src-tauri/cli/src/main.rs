@@ -16,6 +16,7 @@ mod review;
 mod run;
 mod serve;
 mod traces;
+mod train;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -62,6 +63,13 @@ fn main() -> ExitCode {
             Command::Render(render) => render::render(&place, &render, &report).await,
             Command::Export(export) => traces::export(&place, &export, &report).await,
             Command::Dataset(dataset) => Box::pin(dataset::run(&place, &dataset, &report)).await,
+            Command::Train(args) => Box::pin(train::train(&place, &args, &report)).await,
+            Command::Jobs => train::list(&place, &report),
+            Command::Job(of) => train::ask(&place, &of, train::Ask::Show, &report),
+            Command::Pause(of) => train::ask(&place, &of, train::Ask::Pause, &report),
+            Command::Resume(of) => train::ask(&place, &of, train::Ask::Resume, &report),
+            Command::Stop(of) => train::ask(&place, &of, train::Ask::Stop, &report),
+            Command::Merge(args) => train::merge(&args, &report),
             Command::Hub(command) => hub::hub(&place, &command, &report).await,
             Command::Eval(command) => Box::pin(eval::run(&place, &command, &report)).await,
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use camino::Utf8PathBuf;
-use tw_app::{App, AppOptions};
+use tw_app::{App, AppOptions, TrainDesk};
 use tw_contract::{ApiError, Client, Transport};
 
 use crate::args::EndpointArgs;
@@ -17,14 +17,23 @@ impl Place {
         Self(workspace)
     }
 
+    fn folder(&self) -> anyhow::Result<Utf8PathBuf> {
+        match &self.0 {
+            Some(dir) => Ok(dir.clone()),
+            None => tw_app::default_workspace().context("no folder for data is known; name one with --workspace"),
+        }
+    }
+
+    /// Its trainings, also while another program has the workspace open.
+    pub(crate) fn trainings(&self) -> anyhow::Result<TrainDesk> {
+        Ok(TrainDesk::open(&self.folder()?))
+    }
+
     pub(crate) async fn open(&self) -> anyhow::Result<Arc<App>> {
-        let workspace = match &self.0 {
-            Some(dir) => dir.clone(),
-            None => tw_app::default_workspace().context("no folder for data is known; name one with --workspace")?,
-        };
         let options = AppOptions {
-            workspace,
+            workspace: self.folder()?,
             guard_exe: std::env::current_exe().ok(),
+            worker: None,
             open_url: Arc::new(|url| {
                 // There is no window here: the person opens the page.
                 drop(std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("Open in a browser: {url}\n")));

@@ -1,13 +1,14 @@
 //! What a host tells the window without being asked.
 
-use crate::{DatasetProgress, EvalProgress, HubJob, ImportProgress};
+use crate::{DatasetProgress, EvalProgress, HubJob, ImportProgress, TrainNews, TrainPlanProgress};
 use serde::{Deserialize, Serialize};
 use tw_artifact::{CallRecord, Elicitation, RunState, SavedMessage, ServerStatus, StepRecord, ToolDefinition};
 
 /// One event. The numbers of a topic have no gaps: when one is missing, the window fetches the whole again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
-    /// `run:<trace id>`, `import:<id>`, `dataset:<id>`, `datasets`, `hub:<id>`, `eval:<id>`, `evals`,
+    /// `run:<trace id>`, `import:<id>`, `dataset:<id>`, `datasets`, `hub:<id>`, `train:<id>`, `trains`,
+    /// `eval:<id>`, `evals`,
     /// `servers` or `traces`.
     pub topic: String,
     /// Counts up by one within the topic.
@@ -50,6 +51,17 @@ impl Event {
     #[must_use]
     pub fn eval_topic(id: &str) -> String {
         format!("eval:{id}")
+    }
+
+    /// The topic of the list of trainings.
+    pub const TRAINS: &'static str = "trains";
+    /// The topic of a plan that is being made.
+    pub const TRAIN_PLAN: &'static str = "train:plan";
+
+    /// The topic of a training.
+    #[must_use]
+    pub fn train_topic(id: &str) -> String {
+        format!("train:{id}")
     }
 
     /// The topic of one run.
@@ -171,6 +183,12 @@ pub enum EventBody {
     EvalProgress(Box<EvalProgress>),
     /// A report came, changed its end or went. On `evals`.
     EvalsChanged,
+    /// What came of a training, at most 10 a second. On `train:<id>`.
+    TrainNews(Box<TrainNews>),
+    /// How far a plan is, at most 10 a second. On `train:plan`.
+    TrainPlanProgress(TrainPlanProgress),
+    /// A training came, went or changed its state. On `trains`.
+    TrainsChanged,
     /// A trace was added, changed or removed. On `traces`.
     TraceChanged {
         /// Which.

@@ -15,6 +15,7 @@ mod hub;
 mod lens;
 mod requests;
 mod review;
+mod train;
 mod views;
 
 use std::future::Future;
@@ -51,6 +52,11 @@ pub use review::{
     EditOutcome, EditRequest, EditState, ExportLoss, ExportOutcome, ExportRequest, FieldDiff, FormatInfo, History,
     ImportPlan, ImportPreview, ImportProgress, ImportSource, ImportStarted, ImportedTrace, MessageChange, PairRequest,
     RepairRequest, Replay, RerunRequest, ReviewMark, ReviewView, RevisionRequest, Selection, TraceStats,
+};
+pub use train::{
+    BaseModel, EvalPoint, LORA_TARGETS, LoraSettings, OptimizerSettings, TrainDevice, TrainJob, TrainLogLine,
+    TrainMachine, TrainMerge, TrainMerged, TrainNews, TrainOptions, TrainPlan, TrainPlanProgress, TrainPoint,
+    TrainRefusal, TrainSchedule, TrainSettings, TrainState, TrainView,
 };
 use tw_artifact::{
     DatasetFamily, DatasetPlan, DatasetVersion, DoctorReport, EndpointConfig, EvalReport, ModelInfo, PreferencePair,
@@ -312,6 +318,30 @@ commands! {
     eval_export(EvalExport) -> EvalExported;
     /// Removes a report for good.
     eval_delete(IdRequest) -> Empty;
+
+    /// Where trainings would compute, and which models can be their base.
+    train_options(Empty) -> TrainOptions;
+    /// What settings amount to, and whether they can be trained; writes nothing. Progress in rows comes on `train:plan`; a
+    /// later call ends an earlier one.
+    train_plan(TrainSettings) -> TrainPlan;
+    /// Puts a training at the end of the queue. Refused where the plan refuses.
+    train_start(TrainSettings) -> TrainJob;
+    /// All trainings, the newest first, also those that a worker does without this app.
+    train_list(Empty) -> Vec<TrainJob>;
+    /// All of a training.
+    train_view(IdRequest) -> TrainView;
+    /// Holds a training after its current step.
+    train_pause(IdRequest) -> TrainJob;
+    /// Goes on: after a pause, or from the last checkpoint of one that was stopped, failed or was lost.
+    train_resume(IdRequest) -> TrainJob;
+    /// Ends a training after its current step, with a checkpoint and its adapter; one that waits leaves the queue.
+    train_stop(IdRequest) -> TrainJob;
+    /// Keeps a checkpoint after the current step.
+    train_checkpoint(IdRequest) -> TrainJob;
+    /// Removes a training that is over, with its checkpoints and adapter, for good.
+    train_delete(IdRequest) -> Empty;
+    /// Adds a finished adapter to its base's weights, and writes a model that transformers and vLLM load.
+    train_merge(TrainMerge) -> TrainMerged;
 }
 
 fn read<T: serde::de::DeserializeOwned>(command: &str, payload: &str) -> Result<T, ApiError> {

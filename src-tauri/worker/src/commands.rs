@@ -2,12 +2,13 @@
 
 use std::collections::VecDeque;
 use std::io::BufRead;
-use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread;
 use std::time::Duration;
 
 use tw_jobs::{Command, JobFolder, Tail};
+
+use crate::errand::Task;
 
 /// How often the folder is looked at while the worker waits.
 const LOOK_MILLIS: u64 = 100;
@@ -37,9 +38,9 @@ impl Commands {
         Self { stdin: Some(receiver), tail: None, waiting: VecDeque::new() }
     }
 
-    /// Waits for the job. `None` when stdin ended before it came.
-    pub(crate) fn until_start(&mut self) -> Option<PathBuf> {
-        self.stdin.as_ref()?.iter().find_map(|command| crate::job_of(&command))
+    /// Waits for what there is to do. `None` when stdin ended before it came.
+    pub(crate) fn until_task(&mut self) -> Option<Task> {
+        self.stdin.as_ref()?.iter().find_map(Task::of)
     }
 
     /// Also takes what is appended to the job's folder from now on.

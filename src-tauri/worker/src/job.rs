@@ -90,7 +90,11 @@ impl Job<'_> {
                 }
                 Command::Checkpoint => self.save_or_go_on()?,
                 Command::Stop => return Ok(Next::Stop),
-                Command::Pause | Command::Resume | Command::Start { .. } => {}
+                Command::Pause
+                | Command::Resume
+                | Command::Start { .. }
+                | Command::Plan { .. }
+                | Command::Merge { .. } => {}
             }
         }
         Ok(Next::GoOn)

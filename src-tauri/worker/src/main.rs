@@ -4,23 +4,27 @@
 //! checkpoints and the adapter. Never: an end because the app that started it ended, and never two workers in one folder.
 
 mod commands;
+mod errand;
 mod job;
 mod machine;
 mod voice;
 
 use std::process::ExitCode;
 
-use tw_jobs::{Command, Event, JobFolder, PROTOCOL};
+use tw_jobs::{Event, JobFolder, PROTOCOL};
 
 use crate::commands::Commands;
+use crate::errand::Task;
 use crate::voice::Voice;
 
 fn main() -> ExitCode {
     let build = format!("tw-worker {} cpu", env!("CARGO_PKG_VERSION"));
     Voice::say(&Event::Hello { protocol: PROTOCOL, build, devices: vec![machine::cpu()] });
     let mut commands = Commands::from_stdin();
-    let Some(job_dir) = commands.until_start() else {
-        return ExitCode::SUCCESS;
+    let job_dir = match commands.until_task() {
+        None => return ExitCode::SUCCESS,
+        Some(Task::Job(job_dir)) => job_dir,
+        Some(Task::Errand(errand)) => return errand.run(),
     };
     let folder = JobFolder::at(&job_dir);
     commands.also_from(&folder);
@@ -35,13 +39,5 @@ fn main() -> ExitCode {
             Voice::say(&event);
             ExitCode::FAILURE
         }
-    }
-}
-
-/// The one that starts a job, among commands.
-fn job_of(command: &Command) -> Option<std::path::PathBuf> {
-    match command {
-        Command::Start { job_dir } => Some(job_dir.clone()),
-        Command::Pause | Command::Resume | Command::Checkpoint | Command::Stop => None,
     }
 }

@@ -45,6 +45,7 @@ impl Desk {
         let options = AppOptions {
             workspace: workspace_of(&folder)?,
             guard_exe: Some(drive::tw_binary()?),
+            worker: None,
             open_url: Arc::new(|_| {}),
             vault: Some(Vault::in_memory()),
         };

@@ -85,8 +85,13 @@ pub(crate) async fn measure(report: &mut Report, doubles: &Handle) -> Result<()>
 /// Keeps the endpoint in the workspace that the window opens then.
 async fn add_endpoint(home: &std::path::Path, base_url: &str) -> Result<()> {
     let workspace = Utf8PathBuf::from_path_buf(Home::at(home)?.workspace()).map_err(|path| anyhow!("{path:?}"))?;
-    let options =
-        AppOptions { workspace, guard_exe: None, open_url: Arc::new(|_| {}), vault: Some(Vault::in_memory()) };
+    let options = AppOptions {
+        workspace,
+        guard_exe: None,
+        worker: None,
+        open_url: Arc::new(|_| {}),
+        vault: Some(Vault::in_memory()),
+    };
     let app = App::open(options).await.map_err(in_words)?;
     let config = EndpointConfig {
         name: "Scripted".to_owned(),

@@ -196,6 +196,7 @@ async fn open(workspace: &Utf8PathBuf) -> Result<Arc<App>> {
     let options = AppOptions {
         workspace: workspace.clone(),
         guard_exe: None,
+        worker: None,
         open_url: Arc::new(|_| {}),
         vault: Some(Vault::in_memory()),
     };

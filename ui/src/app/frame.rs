@@ -115,6 +115,7 @@ fn offer_actions() {
         ("go-collect", "Go to Collect", "/collect", "KeyG KeyC"),
         ("go-review", "Go to Review", "/review", "KeyG KeyR"),
         ("go-dataset", "Go to Dataset", "/dataset", "KeyG KeyD"),
+        ("go-train", "Go to Train", "/train", "KeyG KeyT"),
         ("go-settings", "Go to Settings", "/settings", "KeyG KeyS"),
     ] {
         let navigate = StoredValue::new_local(use_navigate());
@@ -166,6 +167,7 @@ pub(super) fn page_name(path: &str) -> &'static str {
     match path.split('/').nth(1) {
         Some("review") => "Review",
         Some("dataset") => "Dataset",
+        Some("train") => "Train",
         Some("settings") => "Settings",
         _ => "Collect",
     }

@@ -6,6 +6,7 @@ use leptos_router::hooks::use_location;
 
 use super::frame::page_name;
 use crate::components::{Icon, IconName};
+use crate::pages::train::unseen;
 use crate::state::format;
 use crate::state::strip::use_strip;
 
@@ -14,11 +15,13 @@ use crate::state::strip::use_strip;
 pub(super) fn Rail() -> impl IntoView {
     let strip = use_strip();
     let waiting = Signal::derive(move || strip.runs.with(|runs| runs.iter().map(|run| run.waiting).sum::<u32>()));
+    let ended = unseen();
     view! {
         <nav class="rail" aria-label="Stages">
             <RailLink name="Collect" href="/collect" icon=IconName::Collect count=waiting testid="rail-collect"/>
             <RailLink name="Review" href="/review" icon=IconName::Traces testid="rail-review"/>
             <RailLink name="Dataset" href="/dataset" icon=IconName::Dataset testid="rail-dataset"/>
+            <RailLink name="Train" href="/train" icon=IconName::Train count=ended testid="rail-train"/>
             <span class="rail-gap"></span>
             <RailLink name="Settings" href="/settings" icon=IconName::Settings testid="rail-settings"/>
         </nav>

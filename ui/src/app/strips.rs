@@ -12,6 +12,7 @@ use crate::components::{Icon, IconButton, IconName, Kbd, StatusDot, Tone};
 use crate::pages::dataset::BuildStatus;
 use crate::pages::hub::HubJobs;
 use crate::pages::review::ImportStatus;
+use crate::pages::train::TrainStatus;
 use crate::state::format;
 use crate::state::keys::use_keys;
 use crate::state::settings::{Theme, use_setting};
@@ -131,6 +132,7 @@ pub(super) fn StatusStrip() -> impl IntoView {
             <ImportStatus/>
             <HubJobs/>
             <BuildStatus/>
+            <TrainStatus/>
             <span class="status-gap"></span>
             {vault}
             <span class="status-part" aria-live="polite" data-testid="status-saved">

@@ -57,6 +57,7 @@ impl Transport for Host {
 fn writes(command: &str) -> bool {
     let (noun, verb) = command.split_once('_').unwrap_or((command, ""));
     match noun {
+        "train" => matches!(verb, "start" | "pause" | "resume" | "stop" | "checkpoint" | "delete"),
         "run" => matches!(verb, "start" | "continue" | "decide"),
         "import" | "review" => matches!(verb, "start" | "edit" | "undo" | "redo" | "mark" | "rerun"),
         _ => matches!(verb, "set" | "save" | "delete" | "import" | "switch" | "reply" | "add"),

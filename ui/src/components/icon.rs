@@ -11,6 +11,8 @@ pub(crate) enum IconName {
     Traces,
     /// Dataset: sheets on a pile.
     Dataset,
+    /// Train: a curve that falls.
+    Train,
     /// Settings: sliders.
     Settings,
     /// A magnifying glass.
@@ -37,6 +39,8 @@ pub(crate) enum IconName {
     Minus,
     /// A triangle to the right, filled.
     Play,
+    /// Two upright strokes.
+    Pause,
     /// A square, filled.
     Stop,
     /// A round arrow.
@@ -128,6 +132,7 @@ impl IconName {
             Self::Collect => "M8 1.5v4M8 10.5v4M1.5 8h4M10.5 8h4M3.6 3.6l2 2M10.4 10.4l2 2M3.6 12.4l2-2M10.4 5.6l2-2",
             Self::Traces => "M2.5 3.5h2M6.5 3.5h7M2.5 8h2M6.5 8h7M2.5 12.5h2M6.5 12.5h4.5",
             Self::Dataset => "M8 2 14 5 8 8 2 5zM2.2 8.2 8 11l5.8-2.8M2.2 11.2 8 14l5.8-2.8",
+            Self::Train => "M2.5 2v11.5H14M4.8 4.2c.8 4.6 3 6.4 8.7 6.6",
             Self::Settings => "M2 4.5h6.5M12 4.5h2M2 11.5h2M7.5 11.5H14M10.25 2.75v3.5M5.75 9.75v3.5",
             Self::Search => "M7 12A5 5 0 1 0 7 2a5 5 0 0 0 0 10ZM10.7 10.7 14 14",
             Self::Close => "M4 4l8 8M12 4l-8 8",
@@ -141,6 +146,7 @@ impl IconName {
             Self::Plus => "M8 3v10M3 8h10",
             Self::Minus => "M3 8h10",
             Self::Play => "M5 3v10l8-5z",
+            Self::Pause => "M5.5 3.5v9M10.5 3.5v9",
             Self::Stop => "M4 4h8v8H4z",
             Self::Restart => "M13 8a5 5 0 1 1-1.6-3.7M13 2v3h-3",
             Self::ChevronRight => "M6 3.5 10.5 8 6 12.5",

@@ -1,5 +1,7 @@
 //! Picks the model whose tokenizer and template rows are rendered with, and adds one.
 
+use std::collections::HashMap;
+
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use tw_contract::{ApiError, ModelAdd, ModelEntry};
@@ -20,6 +22,15 @@ pub(crate) fn ModelPicker(
     /// What no model means here, as a choice of its own; without it, no model stands for the first one.
     #[prop(optional, into)]
     none: Option<String>,
+    /// What it is picked for.
+    #[prop(optional, into)]
+    label: Option<&'static str>,
+    /// Models that cannot be picked for this, by id, and why.
+    #[prop(optional, into)]
+    unfit: Signal<HashMap<String, String>>,
+    /// Further ways to come to a model, beside the one to add a folder.
+    #[prop(optional)]
+    children: Option<Children>,
 ) -> impl IntoView {
     let models = use_models();
     let toasts = use_toasts();
@@ -28,9 +39,11 @@ pub(crate) fn ModelPicker(
     let adding = RwSignal::new(false);
     let options = Signal::derive(move || {
         let own = none.with_value(|none| none.clone().map(|label| Choice::new(None, label)));
+        let unfit = unfit.get();
         models.list.with(|list| {
             let listed = list.iter().map(|entry| {
-                let broken = if entry.problem.is_some() { " (cannot be used)" } else { "" };
+                let broken =
+                    if entry.problem.is_some() || unfit.contains_key(&entry.id) { " (cannot be used)" } else { "" };
                 Choice::new(Some(entry.id.clone()), format!("{}{broken}", entry.name))
             });
             own.into_iter().chain(listed).collect::<Vec<_>>()
@@ -81,7 +94,8 @@ pub(crate) fn ModelPicker(
     };
     let about = move || {
         let entry = entry.get()?;
-        Some(match entry.problem {
+        let problem = unfit.with(|unfit| unfit.get(&entry.id).cloned());
+        Some(match problem.or(entry.problem) {
             Some(problem) => {
                 view! { <p class="field-error" dir="auto" data-testid="model-problem">{problem}</p> }.into_any()
             }
@@ -90,7 +104,7 @@ pub(crate) fn ModelPicker(
     };
     view! {
         <div class="model-choice" data-testid="model-choice">
-            <Field label="Model (its tokenizer and template)" let:id>
+            <Field label=label.unwrap_or("Model (its tokenizer and template)") let:id>
                 <div class="with-button">
                     <Select label="Model" bare=true options value=shown testid="model-select"/>
                     <IconButton icon=IconName::Plus label="Add a model" on_click=move |()| adding.set(true) testid="model-add"/>
@@ -101,6 +115,7 @@ pub(crate) fn ModelPicker(
                         on_click=move |()| forget()
                         testid="model-remove"
                     />
+                    {children.map(|children| children())}
                 </div>
                 <span hidden=true id=id></span>
             </Field>

@@ -5,3 +5,4 @@ pub(crate) mod dataset;
 pub(crate) mod hub;
 pub(crate) mod review;
 pub(crate) mod settings;
+pub(crate) mod train;

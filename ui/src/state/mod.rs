@@ -13,6 +13,7 @@ pub(crate) mod servers;
 pub(crate) mod settings;
 pub(crate) mod strip;
 pub(crate) mod toasts;
+pub(crate) mod trains;
 
 /// Gives the shared state to everything below. The backend must have been given before.
 pub(crate) fn provide() {
@@ -28,4 +29,5 @@ pub(crate) fn provide() {
     models::provide();
     hub::provide();
     datasets::provide();
+    trains::provide();
 }

@@ -20,6 +20,20 @@ pub enum Command {
         /// The job's folder.
         job_dir: PathBuf,
     },
+    /// Say what the job in this folder amounts to ([`Event::Planned`]) without reading the weights, and end.
+    Plan {
+        /// The job's folder; nothing is written into it.
+        job_dir: PathBuf,
+    },
+    /// Write a base model with an adapter added to it ([`Event::Done`]), and end.
+    Merge {
+        /// The base model's folder.
+        base: PathBuf,
+        /// The adapter's folder.
+        adapter: PathBuf,
+        /// The folder to write. It must not be there yet.
+        out: PathBuf,
+    },
     /// Hold after the current step.
     Pause,
     /// Go on.
@@ -42,6 +56,19 @@ pub enum Event {
         build: String,
         /// Where it can compute.
         devices: Vec<DeviceInfo>,
+    },
+    /// The answer to [`Command::Plan`].
+    Planned {
+        /// What the job amounts to. What it would take at most, where it fits; else the least that it could take.
+        plan: PlanInfo,
+        /// Bytes that it may take, where that is known.
+        allowed_bytes: Option<u64>,
+        /// Whether it fits.
+        fits: bool,
+        /// The longest row that is trained or validated on.
+        longest_row: usize,
+        /// The largest pack that would fit; `None` where not even the weights do.
+        fitting_tokens: Option<usize>,
     },
     /// The job is read; training begins or goes on.
     Started {

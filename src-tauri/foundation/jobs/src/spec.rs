@@ -28,6 +28,8 @@ pub struct TrainSpec {
     pub max_length: usize,
     /// The most tokens of one pack. Rows that share prefixes share their tokens. At least `max_length`.
     pub pack_tokens: usize,
+    /// Whether prefixes that rows share are computed once. Off, every row is computed by itself.
+    pub share_prefixes: bool,
     /// Packs per step.
     pub accumulation: usize,
     /// Fixes the adapter's first numbers, the order of packs and what dropout drops.
@@ -55,6 +57,7 @@ impl Default for TrainSpec {
             steps: None,
             max_length: 32_768,
             pack_tokens: 32_768,
+            share_prefixes: true,
             accumulation: 1,
             seed: 1,
             eval_every: 0,
@@ -108,6 +111,10 @@ pub struct OptimizerSpec {
     pub eps: f64,
     /// The longest a step's gradient may be (its norm over all numbers). 0: any length.
     pub clip_norm: f64,
+    /// Keeps the two states in 8 bits, block by block.
+    pub eight_bit: bool,
+    /// Strength of the noise on embeddings while training (NEFTune). 0: none.
+    pub neftune_alpha: f64,
 }
 
 impl Default for OptimizerSpec {
@@ -121,6 +128,8 @@ impl Default for OptimizerSpec {
             beta2: 0.999,
             eps: 1e-8,
             clip_norm: 1.0,
+            eight_bit: false,
+            neftune_alpha: 0.0,
         }
     }
 }

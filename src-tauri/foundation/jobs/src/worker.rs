@@ -1,10 +1,11 @@
 //! A worker's process, started, and jobs watched whoever started theirs.
 
 use std::io::{BufRead, BufReader, Read, Write};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command as Program, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use crate::error::{Error, Result};
@@ -15,12 +16,16 @@ use crate::protocol::{Command, DeviceInfo, Event, PROTOCOL};
 const STDERR_TAIL_BYTES: usize = 4_000;
 /// How long a worker may take to say who it is: a CUDA build loads its libraries first.
 const HELLO_SECS: u64 = 60;
+/// How often whoever waits for an answer is asked whether it still wants one.
+const LOOK_MILLIS: u64 = 100;
 
 /// A worker that waits for its job.
 #[derive(Debug)]
 pub struct Worker {
     child: Child,
     stdin: Option<ChildStdin>,
+    lines: Receiver<Event>,
+    errors: JoinHandle<String>,
     /// Its version and kind.
     pub build: String,
     /// Where it can compute.
@@ -46,8 +51,17 @@ impl Worker {
             .stderr(Stdio::piped())
             .spawn()
             .map_err(|source| Error::Start { program: program.to_owned(), source })?;
-        match Self::greet(&mut child) {
-            Ok((build, devices)) => Ok(Self { stdin: child.stdin.take(), child, build, devices }),
+        let stderr = child.stderr.take();
+        let errors = thread::spawn(move || stderr.map(tail_of).unwrap_or_default());
+        let lines = lines_of(child.stdout.take());
+        match Self::greet(&lines) {
+            Ok((build, devices)) => Ok(Self { stdin: child.stdin.take(), child, lines, errors, build, devices }),
+            Err(Error::Silent(reason)) => {
+                drop(child.kill());
+                drop(child.wait());
+                let said = errors.join().unwrap_or_default();
+                Err(Error::Silent(if said.is_empty() { reason } else { said }))
+            }
             Err(error) => {
                 // It may have ended already; either way it is gone after this.
                 drop(child.kill());
@@ -57,17 +71,70 @@ impl Worker {
         }
     }
 
-    fn greet(child: &mut Child) -> Result<(String, Vec<DeviceInfo>)> {
-        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-        let errors = thread::spawn(move || stderr.map(tail_of).unwrap_or_default());
-        let lines = lines_of(stdout);
+    fn greet(lines: &Receiver<Event>) -> Result<(String, Vec<DeviceInfo>)> {
         match lines.recv_timeout(Duration::from_secs(HELLO_SECS)) {
             Ok(Event::Hello { protocol: PROTOCOL, build, devices }) => Ok((build, devices)),
             Ok(Event::Hello { protocol, .. }) => Err(Error::Protocol { found: protocol, expected: PROTOCOL }),
             Ok(_) => Err(Error::Silent("it did not say who it is".to_owned())),
             Err(RecvTimeoutError::Timeout) => Err(Error::Silent(format!("nothing in {HELLO_SECS} seconds"))),
-            Err(RecvTimeoutError::Disconnected) => Err(Error::Silent(errors.join().unwrap_or_default())),
+            Err(RecvTimeoutError::Disconnected) => Err(Error::Silent("it ended at once".to_owned())),
         }
+    }
+
+    /// Asks it for something that is done at once ([`Command::Plan`], [`Command::Merge`]) and gives the answer: the last
+    /// event. What it says on the way goes to `on_event`, which ends the worker with [`ControlFlow::Break`]; `None` then.
+    /// It is asked again every tenth of a second, with no event, while the worker says nothing.
+    ///
+    /// # Errors
+    /// When it ends without an answer.
+    pub fn ask(
+        mut self,
+        command: &Command,
+        mut on_event: impl FnMut(Option<&Event>) -> ControlFlow<()>,
+    ) -> Result<Option<Event>> {
+        let place = PathBuf::from("worker");
+        let mut line = serde_json::to_vec(command).map_err(Error::format(&place))?;
+        line.push(b'\n');
+        if let Some(stdin) = &mut self.stdin {
+            stdin.write_all(&line).and_then(|()| stdin.flush()).map_err(Error::file(&place))?;
+        }
+        let answer = loop {
+            let event = match self.lines.recv_timeout(Duration::from_millis(LOOK_MILLIS)) {
+                Ok(event) => Some(event),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => break None,
+            };
+            if on_event(event.as_ref()).is_break() {
+                drop(self.child.kill());
+                drop(self.child.wait());
+                return Ok(None);
+            }
+            if matches!(event, Some(Event::Planned { .. } | Event::Done { .. } | Event::Failed { .. })) {
+                break event;
+            }
+        };
+        drop(self.stdin.take());
+        let status = self.child.wait().map_err(Error::file(&place))?;
+        match answer {
+            Some(event) => Ok(Some(event)),
+            None => {
+                let said = self.errors.join().unwrap_or_default();
+                Err(Error::Silent(if said.is_empty() { status.to_string() } else { said }))
+            }
+        }
+    }
+
+    /// Its process id.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Lets it go: it was only asked who it is.
+    pub fn dismiss(mut self) {
+        drop(self.stdin.take());
+        // It ends with its stdin; waiting takes its entry from the process table.
+        drop(self.child.wait());
     }
 
     /// Hands it its job. From here on it works whether or not this process lives; [`Watch`] tells what it does.
@@ -81,7 +148,7 @@ impl Worker {
         if let Some(stdin) = &mut self.stdin {
             stdin.write_all(&line).and_then(|()| stdin.flush()).map_err(Error::file(&path))?;
         }
-        Ok(Running { child: self.child, stdin: self.stdin })
+        Ok(Running { child: self.child, stdin: self.stdin, errors: self.errors })
     }
 }
 
@@ -90,6 +157,7 @@ impl Worker {
 pub struct Running {
     child: Child,
     stdin: Option<ChildStdin>,
+    errors: JoinHandle<String>,
 }
 
 impl Running {
@@ -112,6 +180,15 @@ impl Running {
     /// When the system cannot tell.
     pub fn wait(&mut self) -> Result<std::process::ExitStatus> {
         self.child.wait().map_err(Error::file(&PathBuf::from("worker")))
+    }
+
+    /// As [`Self::wait`], with the last that it said on stderr.
+    ///
+    /// # Errors
+    /// When the system cannot tell.
+    pub fn wait_with_last_words(mut self) -> Result<(std::process::ExitStatus, String)> {
+        let status = self.wait()?;
+        Ok((status, self.errors.join().unwrap_or_default()))
     }
 
     /// Ends it at once. Its last checkpoint stays whole.

@@ -13,12 +13,14 @@ pub mod engine;
 mod error;
 pub mod memory;
 mod merge;
+mod outline;
 pub mod pack;
 pub mod peft;
 mod trainer;
 
 pub use adapter::Adapter;
 pub use error::{Error, Result};
-pub use merge::merge;
+pub use merge::{merge, merge_telling};
+pub use outline::{Outline, outline};
 pub use pack::{Pack, Sequence};
 pub use trainer::Trainer;

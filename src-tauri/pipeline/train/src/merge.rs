@@ -23,6 +23,20 @@ const SHARD_BYTES: usize = 2_000_000_000;
 /// # Errors
 /// When the base cannot be read or the folder cannot be written.
 pub fn merge(base: &Path, adapter: &Adapter, folder: &Path, bf16: bool) -> Result<()> {
+    merge_telling(base, adapter, folder, bf16, &|_, _| {})
+}
+
+/// As [`merge`]; `tell` hears how many tensors are done, of how many.
+///
+/// # Errors
+/// As [`merge`].
+pub fn merge_telling(
+    base: &Path,
+    adapter: &Adapter,
+    folder: &Path,
+    bf16: bool,
+    tell: &dyn Fn(usize, usize),
+) -> Result<()> {
     let architecture = Architecture::read(base)?;
     let checkpoint = Checkpoint::open(base)?;
     fs::create_dir_all(folder).map_err(Error::file(folder))?;
@@ -30,7 +44,9 @@ pub fn merge(base: &Path, adapter: &Adapter, folder: &Path, bf16: bool) -> Resul
     let names: Vec<&str> =
         checkpoint.names().filter(|name| !(architecture.tied && *name == "lm_head.weight")).collect();
     let (mut shards, mut shard, mut size) = (Vec::new(), Vec::new(), 0);
-    for name in names {
+    let total = names.len();
+    for (done, name) in names.into_iter().enumerate() {
+        tell(done, total);
         let tensor = merged(&checkpoint, adapter, name)?.to_dtype(dtype)?;
         let bytes = tensor.elem_count() * dtype.size_in_bytes();
         if size + bytes > SHARD_BYTES && !shard.is_empty() {

@@ -43,16 +43,16 @@ impl Pack {
     pub fn new<'a>(rows: impl IntoIterator<Item = &'a Sequence>) -> Self {
         let mut rows: Vec<&Sequence> = rows.into_iter().collect();
         rows.sort_by(|a, b| a.tokens.cmp(&b.tokens));
-        Self::from_sorted(&rows)
+        Self::from_sorted(&rows, true)
     }
 
-    fn from_sorted(rows: &[&Sequence]) -> Self {
+    fn from_sorted(rows: &[&Sequence], share: bool) -> Self {
         let (mut tokens, mut parents, mut positions) = (Vec::new(), Vec::new(), Vec::new());
         let mut weights: Vec<f64> = Vec::new();
         // The nodes of the row before, by depth.
         let mut path: Vec<usize> = Vec::new();
         for (index, row) in rows.iter().enumerate() {
-            let shared = if index == 0 { 0 } else { shared_prefix(&rows[index - 1].tokens, &row.tokens) };
+            let shared = if index == 0 || !share { 0 } else { shared_prefix(&rows[index - 1].tokens, &row.tokens) };
             path.truncate(shared);
             for (depth, token) in row.tokens.iter().enumerate().skip(shared) {
                 parents.push(path.last().copied());
@@ -131,6 +131,14 @@ pub fn sequences(rows: &[Row], max_length: usize) -> Result<Vec<Sequence>> {
 /// # Errors
 /// When nothing is trained on, or a row alone is longer than the budget.
 pub fn pack(sequences: &[Sequence], budget: usize) -> Result<Vec<Pack>> {
+    pack_rows(sequences, budget, true)
+}
+
+/// As [`pack`]; without `share`, every row stands by itself and nothing is computed for two at once.
+///
+/// # Errors
+/// As [`pack`].
+pub fn pack_rows(sequences: &[Sequence], budget: usize, share: bool) -> Result<Vec<Pack>> {
     let mut rows: Vec<&Sequence> =
         sequences.iter().filter(|row| row.weights.iter().skip(1).any(|weight| *weight > 0.0)).collect();
     if rows.is_empty() {
@@ -144,7 +152,8 @@ pub fn pack(sequences: &[Sequence], budget: usize) -> Result<Vec<Pack>> {
     // What a row adds to a pack that holds the row before it.
     let added: Vec<usize> = (0..rows.len())
         .map(|index| {
-            let shared = if index == 0 { 0 } else { shared_prefix(&rows[index - 1].tokens, &rows[index].tokens) };
+            let alone = index == 0 || !share;
+            let shared = if alone { 0 } else { shared_prefix(&rows[index - 1].tokens, &rows[index].tokens) };
             rows[index].tokens.len() - shared
         })
         .collect();
@@ -168,7 +177,7 @@ pub fn pack(sequences: &[Sequence], budget: usize) -> Result<Vec<Pack>> {
     let mut end = rows.len();
     while end > 0 {
         let start = best[end].2;
-        packs.push(Pack::from_sorted(&rows[start..end]));
+        packs.push(Pack::from_sorted(&rows[start..end], share));
         end = start;
     }
     packs.reverse();

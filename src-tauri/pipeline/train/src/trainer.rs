@@ -16,7 +16,7 @@ use crate::checkpoint::{self, Moments, State};
 use crate::engine::{self, Pass};
 use crate::error::{Error, Result};
 use crate::memory;
-use crate::pack::{Pack, Sequence, pack, sequences};
+use crate::pack::{Pack, Sequence, pack_rows, sequences};
 use crate::peft;
 
 /// A training: its data packed, its adapter, and where it stands.
@@ -87,8 +87,9 @@ impl Trainer {
             None => Adapter::fresh(&weights.architecture, &spec.lora, spec.seed)?,
         };
         let budget = spec.pack_tokens.max(spec.max_length.min(longest(rows).max(longest(validation))));
-        let packs = pack(rows, budget)?;
-        let validation = if validation.is_empty() { Vec::new() } else { pack(validation, budget)? };
+        let share = spec.share_prefixes;
+        let packs = pack_rows(rows, budget, share)?;
+        let validation = if validation.is_empty() { Vec::new() } else { pack_rows(validation, budget, share)? };
         let count = adapter.values.elem_count();
         let largest = packs.iter().chain(&validation).map(|pack| pack.tokens.len()).max().unwrap_or(0);
         let keep = memory::plan(&weights.architecture, count, largest, spec.memory_bytes)?;

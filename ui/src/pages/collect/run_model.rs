@@ -273,6 +273,9 @@ impl RunModel {
             | EventBody::DatasetProgress(_)
             | EventBody::DatasetsChanged
             | EventBody::HubJob(_)
+            | EventBody::TrainNews(_)
+            | EventBody::TrainPlanProgress(_)
+            | EventBody::TrainsChanged
             | EventBody::TraceChanged { .. } => {}
         }
     }

@@ -27,6 +27,7 @@ use crate::pages::hub::PushDialog;
 use crate::state::datasets::{PlanBegin, use_datasets};
 use crate::state::format;
 use crate::state::keys::{Action, use_action};
+use crate::state::trains::{TrainBegin, use_trains};
 use compare::Compare;
 use export::ExportDialog;
 use facts::Facts;
@@ -206,6 +207,7 @@ fn Head(dataset: StoredValue<Arc<DatasetView>>, export: RwSignal<bool>) -> impl 
                 <div class="reader-actions">
                     <Button icon=IconName::Export label="Export" title="Write it for another tool (E)" on_click=move |()| export.set(true) testid="dataset-export"/>
                     <Push version=id name=version.name.clone()/>
+                    <Train version=id problem=version.problem.clone()/>
                     <Menu label="More" items=menu testid="version-menu"/>
                 </div>
             </div>
@@ -237,6 +239,25 @@ fn Head(dataset: StoredValue<Arc<DatasetView>>, export: RwSignal<bool>) -> impl 
     }
 }
 
+/// Leads to the launcher with this version.
+#[component]
+fn Train(version: StoredValue<String>, problem: Option<String>) -> impl IntoView {
+    let paths = use_paths();
+    let trains = use_trains();
+    let usable = problem.is_none();
+    let go = move || {
+        trains.begin.set(Some(TrainBegin::Dataset(version.get_value())));
+        paths.go("/train");
+    };
+    use_action(
+        Action::new("dataset-train", "Dataset", "Train on this version", go).keys("KeyT").when(Signal::stored(usable)),
+    );
+    let title = problem.unwrap_or_else(|| "Choose a base model for it (T)".to_owned());
+    view! {
+        <Button kind=ButtonKind::Primary icon=IconName::Train label="Train on this" title disabled=Signal::stored(!usable) on_click=move |()| go() testid="dataset-train"/>
+    }
+}
+
 /// Pushes it to the Hub.
 #[component]
 fn Push(version: StoredValue<String>, name: String) -> impl IntoView {
@@ -244,7 +265,7 @@ fn Push(version: StoredValue<String>, name: String) -> impl IntoView {
     use_action(Action::new("dataset-push", "Dataset", "Push to the Hub", move || open.set(true)).keys("KeyP"));
     view! {
         <PushDialog open version=version.get_value() name/>
-        <Button kind=ButtonKind::Primary icon=IconName::Link label="Push to the Hub" title="Look at what would leave this machine, then push (P)" on_click=move |()| open.set(true) testid="dataset-push"/>
+        <Button icon=IconName::Link label="Push to the Hub" title="Look at what would leave this machine, then push (P)" on_click=move |()| open.set(true) testid="dataset-push"/>
     }
 }
 
