@@ -6,6 +6,7 @@
 mod commands;
 mod job;
 mod machine;
+mod serve;
 mod voice;
 
 use std::process::ExitCode;
@@ -16,6 +17,9 @@ use crate::commands::Commands;
 use crate::voice::Voice;
 
 fn main() -> ExitCode {
+    if std::env::args_os().nth(1).is_some_and(|word| word == "serve") {
+        return serve::main();
+    }
     let build = format!("tw-worker {} cpu", env!("CARGO_PKG_VERSION"));
     Voice::say(&Event::Hello { protocol: PROTOCOL, build, devices: vec![machine::cpu()] });
     let mut commands = Commands::from_stdin();

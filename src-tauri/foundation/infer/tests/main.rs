@@ -5,4 +5,5 @@
 mod batch;
 mod faults;
 mod generation;
+mod goldens;
 mod support;

@@ -49,57 +49,91 @@ struct Halves;
 #[derive(Clone, Copy)]
 struct Floats;
 
+/// Whole vectors of rows that are equally long.
+#[inline(always)]
+fn vectors<'a, V, const N: usize>(rows: [&'a [V]; N]) -> ([&'a [V]; N], usize) {
+    let count = rows[0].len();
+    let mut cut = rows;
+    for row in &mut cut {
+        *row = &row[..count];
+    }
+    (cut, count)
+}
+
+#[expect(clippy::needless_range_loop, reason = "loops over places are unrolled, and the sums stay in registers")]
 impl Kept for Floats {
     type Word = f32;
 
     #[inline(always)]
     fn tile<S: Simd, const R: usize, const C: usize>(simd: S, weights: [&[f32]; R], x: [&[f32]; C]) -> [[f32; C]; R] {
-        let weights = weights.map(|row| S::as_simd_f32s(row).0);
-        let count = weights[0].len();
-        let weights = weights.map(|row| &row[..count]);
-        let x = x.map(|row| &S::as_simd_f32s(row).0[..count]);
+        let (mut rows, mut columns): ([&[S::f32s]; R], [&[S::f32s]; C]) = ([&[]; R], [&[]; C]);
+        for r in 0..R {
+            rows[r] = S::as_simd_f32s(weights[r]).0;
+        }
+        let (rows, count) = vectors(rows);
+        for c in 0..C {
+            columns[c] = &S::as_simd_f32s(x[c]).0[..count];
+        }
         let mut sums = [[simd.splat_f32s(0.0); C]; R];
         for place in 0..count {
-            for (row, sums) in weights.iter().zip(&mut sums) {
-                for (x, sum) in x.iter().zip(sums) {
-                    *sum = simd.mul_add_e_f32s(row[place], x[place], *sum);
+            for r in 0..R {
+                for c in 0..C {
+                    sums[r][c] = simd.mul_add_e_f32s(rows[r][place], columns[c][place], sums[r][c]);
                 }
             }
         }
-        sums.map(|row| row.map(|sum| simd.reduce_sum_f32s(sum)))
+        total::<S, R, C>(simd, &sums)
     }
 }
 
+#[expect(clippy::needless_range_loop, reason = "loops over places are unrolled, and the sums stay in registers")]
 impl Kept for Halves {
     type Word = u32;
 
     #[inline(always)]
     fn tile<S: Simd, const R: usize, const C: usize>(simd: S, weights: [&[u32]; R], x: [&[f32]; C]) -> [[f32; C]; R] {
-        let weights = weights.map(|row| S::as_simd_u32s(row).0);
-        let count = weights[0].len();
-        let weights = weights.map(|row| &row[..count]);
-        let x = x.map(|row| {
-            let (low, high) = row.split_at(row.len() / 2);
-            (&S::as_simd_f32s(low).0[..count], &S::as_simd_f32s(high).0[..count])
-        });
+        let mut rows: [&[S::u32s]; R] = [&[]; R];
+        for r in 0..R {
+            rows[r] = S::as_simd_u32s(weights[r]).0;
+        }
+        let (rows, count) = vectors(rows);
+        let (mut lows, mut highs): ([&[S::f32s]; C], [&[S::f32s]; C]) = ([&[]; C], [&[]; C]);
+        for c in 0..C {
+            let (low, high) = x[c].split_at(x[c].len() / 2);
+            lows[c] = &S::as_simd_f32s(low).0[..count];
+            highs[c] = &S::as_simd_f32s(high).0[..count];
+        }
         let (shift, mask) = (simd.splat_u32s(16), simd.splat_u32s(0xFFFF_0000));
         let mut sums = [[simd.splat_f32s(0.0); C]; R];
         for place in 0..count {
-            for (row, sums) in weights.iter().zip(&mut sums) {
-                let low = simd.transmute_f32s_u32s(simd.wrapping_dyn_shl_u32s(row[place], shift));
-                for (x, sum) in x.iter().zip(sums) {
-                    *sum = simd.mul_add_e_f32s(low, x.0[place], *sum);
+            for r in 0..R {
+                let low = simd.transmute_f32s_u32s(simd.wrapping_dyn_shl_u32s(rows[r][place], shift));
+                for c in 0..C {
+                    sums[r][c] = simd.mul_add_e_f32s(low, lows[c][place], sums[r][c]);
                 }
             }
-            for (row, sums) in weights.iter().zip(&mut sums) {
-                let high = simd.transmute_f32s_u32s(simd.and_u32s(row[place], mask));
-                for (x, sum) in x.iter().zip(sums) {
-                    *sum = simd.mul_add_e_f32s(high, x.1[place], *sum);
+            for r in 0..R {
+                let high = simd.transmute_f32s_u32s(simd.and_u32s(rows[r][place], mask));
+                for c in 0..C {
+                    sums[r][c] = simd.mul_add_e_f32s(high, highs[c][place], sums[r][c]);
                 }
             }
         }
-        sums.map(|row| row.map(|sum| simd.reduce_sum_f32s(sum)))
+        total::<S, R, C>(simd, &sums)
     }
+}
+
+/// The lanes of each sum, added.
+#[inline(always)]
+#[expect(clippy::needless_range_loop, reason = "loops over places are unrolled")]
+fn total<S: Simd, const R: usize, const C: usize>(simd: S, sums: &[[S::f32s; C]; R]) -> [[f32; C]; R] {
+    let mut totals = [[0.0; C]; R];
+    for r in 0..R {
+        for c in 0..C {
+            totals[r][c] = simd.reduce_sum_f32s(sums[r][c]);
+        }
+    }
+    totals
 }
 
 struct Product<'a, K: Kept> {
@@ -124,16 +158,12 @@ impl<K: Kept> WithSimd for Product<'_, K> {
             let block = start..rows.min(start + BLOCK);
             let mut first = 0;
             while first < count {
-                match count - first {
-                    // Many rows of weights, so that the steps of one chain need not wait for each other.
-                    1 => group.columns::<S, 8, 1>(simd, first, &block),
-                    2 | 4 => group.columns::<S, 4, 2>(simd, first, &block),
-                    _ => group.columns::<S, 4, 3>(simd, first, &block),
-                }
+                // As many sums as there are registers for: more at once are slower than fewer.
                 first += match count - first {
-                    1 => 1,
-                    2 | 4 => 2,
-                    _ => 3,
+                    1 => group.columns::<S, 4, 1>(simd, first, &block),
+                    2 => group.columns::<S, 4, 2>(simd, first, &block),
+                    3 => group.columns::<S, 2, 3>(simd, first, &block),
+                    _ => group.columns::<S, 2, 4>(simd, first, &block),
                 };
             }
         }
@@ -153,9 +183,14 @@ struct Group<'a, K: Kept> {
 }
 
 impl<K: Kept> Group<'_, K> {
-    /// A block of rows of weights with `C` rows of activations from `first` on.
+    /// A block of rows of weights with `C` rows of activations from `first` on. Gives `C`.
     #[inline(always)]
-    fn columns<S: Simd, const R: usize, const C: usize>(&mut self, simd: S, first: usize, block: &Range<usize>) {
+    fn columns<S: Simd, const R: usize, const C: usize>(
+        &mut self,
+        simd: S,
+        first: usize,
+        block: &Range<usize>,
+    ) -> usize {
         let mut row = block.start;
         while row + R <= block.end {
             self.one::<S, R, C>(simd, row, first);
@@ -165,14 +200,21 @@ impl<K: Kept> Group<'_, K> {
             self.one::<S, 1, C>(simd, row, first);
             row += 1;
         }
+        C
     }
 
     #[inline(always)]
     fn one<S: Simd, const R: usize, const C: usize>(&mut self, simd: S, row: usize, first: usize) {
         let (stride, width, words, x) = (self.stride, self.width, self.words, self.x);
-        let weights: [&[K::Word]; R] = std::array::from_fn(|place| &words[(row + place) * stride..][..stride]);
-        let x: [&[f32]; C] = std::array::from_fn(|place| &x[(first + place) * width..][..width]);
-        let sums = K::tile::<S, R, C>(simd, weights, x);
+        let mut weights: [&[K::Word]; R] = [&[]; R];
+        for (place, weights) in weights.iter_mut().enumerate() {
+            *weights = &words[(row + place) * stride..][..stride];
+        }
+        let mut rows: [&[f32]; C] = [&[]; C];
+        for (place, rows) in rows.iter_mut().enumerate() {
+            *rows = &x[(first + place) * width..][..width];
+        }
+        let sums = K::tile::<S, R, C>(simd, weights, rows);
         for (r, sums) in sums.iter().enumerate() {
             for (c, sum) in sums.iter().enumerate() {
                 self.y[(row + r) * self.at.0 + (first + c) * self.at.1] = *sum;
