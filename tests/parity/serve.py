@@ -2,6 +2,8 @@
 
     uv venv V && uv pip install --python V/bin/python -r tests/parity/serve_requirements.txt
     V/bin/python tests/parity/serve.py [--check]       goldens/serve/greedy.json
+    V/bin/python tests/parity/serve.py --agent         goldens/serve/agent: a tiny Qwen3 that has learnt one short run of
+                                                       the agent by heart, so that a test can drive the whole loop with it
 
 The tiny models are those of train.py: their numbers come from a formula that the Rust tests compute, too.
 """
@@ -13,6 +15,7 @@ import sys
 
 import torch
 from train import CASES, adapted, model_of, numbers
+from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFast
 
 GOLDENS = pathlib.Path(__file__).parent / "goldens" / "serve"
 PROMPTS = 10
@@ -54,12 +57,81 @@ def tiny():
     return found
 
 
+TOOLS = [
+    {"type": "function", "function": {
+        "name": name, "description": description,
+        "parameters": {"type": "object", "properties": {"text": {"type": "string"}}},
+    }}
+    for name, description in (("echo", "Says it again"), ("search", "Finds nothing"))
+]
+CALL = {"type": "function", "function": {"name": "echo", "arguments": {"text": "hi"}}}
+RUN = [
+    {"role": "user", "content": "Say hi"},
+    {"role": "assistant", "content": "", "reasoning_content": "I say it.", "tool_calls": [CALL]},
+    {"role": "tool", "name": "echo", "content": "hi"},
+    {"role": "assistant", "content": "It said hi.", "reasoning_content": "Done."},
+]
+
+
+def agent():
+    """Trains until both answers of the run come greedily, in 16 bits, and keeps the model with its tokenizer."""
+    folder = GOLDENS / "agent"
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_file=str(GOLDENS.parent / "template" / "tokenizer.json"), eos_token="<|im_end|>"
+    )
+    template = (pathlib.Path(__file__).parent / "templates" / "think.jinja").read_text()
+
+    def render(messages, **more):
+        return tokenizer.apply_chat_template(messages, tools=TOOLS, chat_template=template, tokenize=False, **more)
+
+    rows = []
+    for end in (2, 4):
+        before = render(RUN[: end - 1], add_generation_prompt=True)
+        whole = render(RUN[:end]).removesuffix("\n")
+        assert whole.startswith(before)
+        ids = [tokenizer.encode(text, add_special_tokens=False) for text in (before, whole.removeprefix(before))]
+        rows.append((ids[0], ids[1]))
+    config = AutoConfig.for_model(
+        "qwen3", vocab_size=544, hidden_size=64, intermediate_size=128, num_hidden_layers=2, num_attention_heads=4,
+        num_key_value_heads=2, head_dim=16, rms_norm_eps=1e-6, tie_word_embeddings=True, max_position_embeddings=2048,
+        rope_theta=1e6, eos_token_id=tokenizer.eos_token_id, bos_token_id=None,
+    )
+    model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3, weight_decay=0.0)
+    for step in range(600):
+        loss = 0.0
+        for prompt_ids, answer_ids in rows:
+            ids = torch.tensor([prompt_ids + answer_ids])
+            logits = model(input_ids=ids).logits[0, len(prompt_ids) - 1 : -1]
+            loss = loss + torch.nn.functional.cross_entropy(logits, ids[0, len(prompt_ids):])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        if loss.item() < 2e-3:
+            break
+    model = model.to(torch.bfloat16)
+    model.save_pretrained(folder)
+    model = model.float().eval()
+    for prompt_ids, answer_ids in rows:
+        found, lead = greedy(model, prompt_ids, len(answer_ids))
+        assert found == answer_ids, tokenizer.decode(found)
+        print(f"{step} steps, lead {lead:.2f}: {tokenizer.decode(found)!r}")
+    (folder / "generation_config.json").write_text(
+        json.dumps({"eos_token_id": tokenizer.eos_token_id, "temperature": 0.0}) + "\n"
+    )
+    (folder / "tokenizer_config.json").write_text(json.dumps({"eos_token": "<|im_end|>"}) + "\n")
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--check", action="store_true")
+    parser.add_argument("--agent", action="store_true")
     arguments = parser.parse_args()
     torch.manual_seed(0)
     torch.set_num_threads(1)
+    if arguments.agent:
+        agent()
+        return 0
     found = tiny()
     path = GOLDENS / "greedy.json"
     if arguments.check:

@@ -7,6 +7,7 @@ mod collect_kill;
 mod collect_people;
 mod dataset;
 mod hub;
+mod local_model;
 mod mcp_client;
 mod mcp_servers;
 mod openai_client;

@@ -57,6 +57,9 @@ pub(crate) enum Command {
     /// The Hugging Face Hub: push, pull, download
     #[command(subcommand)]
     Hub(crate::hub::HubCommand),
+    /// Models on this machine: serve one as an endpoint
+    #[command(subcommand)]
+    Model(crate::model::ModelCommand),
 }
 
 /// `tw serve`

@@ -8,6 +8,7 @@ mod args;
 mod dataset;
 mod doctor;
 mod hub;
+mod model;
 mod open;
 mod render;
 mod report;
@@ -62,6 +63,7 @@ fn main() -> ExitCode {
             Command::Export(export) => traces::export(&place, &export, &report).await,
             Command::Dataset(dataset) => Box::pin(dataset::run(&place, &dataset, &report)).await,
             Command::Hub(command) => hub::hub(&place, &command, &report).await,
+            Command::Model(command) => model::model(&command, &report).await,
         }
     });
     match result {

@@ -52,12 +52,7 @@ pub(crate) struct Shape {
 
 impl Shape {
     pub(crate) fn of(a: &Architecture) -> Self {
-        Self {
-            kv_heads: a.kv_heads,
-            dim: a.head_dim,
-            padded: a.head_dim.next_multiple_of(LANES),
-            layers: a.layers,
-        }
+        Self { kv_heads: a.kv_heads, dim: a.head_dim, padded: a.head_dim.next_multiple_of(LANES), layers: a.layers }
     }
 
     fn head(self) -> usize {

@@ -100,7 +100,8 @@ impl Model {
             let mut row = 0;
             for span in spans {
                 for place in 0..span.tokens.len() {
-                    let (keys, values) = qkv[row * layer.qkv.width()..][a.q_width()..][..2 * a.kv_width()].split_at(a.kv_width());
+                    let (keys, values) =
+                        qkv[row * layer.qkv.width()..][a.q_width()..][..2 * a.kv_width()].split_at(a.kv_width());
                     let position = span.start + place;
                     cache.write(span.blocks[position / BLOCK_TOKENS], index, position % BLOCK_TOKENS, keys, values);
                     row += 1;

@@ -7,7 +7,7 @@
 //!
 //! A number of the output is always summed in the same order, whatever else is computed with it: so a request gives the
 //! same bits alone, in company, with its prompt read in one piece or in several, and with its beginning taken from the
-//! cache.
+//! cache. The products of a GGUF file's weights are candle's: there only the same company gives the same bits.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 

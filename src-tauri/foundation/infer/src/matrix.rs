@@ -11,7 +11,7 @@ use candle_core::{Device, Module, Tensor};
 use rayon::prelude::*;
 
 use crate::error::{Error, Result};
-use crate::kernel::dots::{Rows, dots};
+use crate::kernel::dots::{PANEL, Rows, dots, lanes, place};
 
 /// Widths are filled up to a multiple of this: as many numbers as the widest vector holds.
 pub(crate) const LANES: usize = 16;
@@ -26,9 +26,9 @@ pub(crate) struct Matrix {
 
 #[derive(Clone, Debug)]
 enum Numbers {
-    /// Rows of `stride` words, each of two numbers in 16 bits.
+    /// Rows of `stride` words, each of two numbers in 16 bits, in panels.
     Halves { stride: usize, words: Vec<u32> },
-    /// Rows of `stride` numbers.
+    /// Rows of `stride` numbers, in panels.
     Floats { stride: usize, floats: Vec<f32> },
     /// Blocks of a GGUF file, multiplied by candle's kernels.
     Quantised { tensor: Arc<QTensor>, product: QMatMul },
@@ -52,28 +52,16 @@ impl Matrix {
     fn halves(rows: usize, cols: usize, numbers: &[f32]) -> Numbers {
         let half = cols.div_ceil(2);
         let stride = half.next_multiple_of(LANES);
-        let mut words = vec![0_u32; rows * stride];
-        words.par_chunks_mut(stride.max(1)).zip(numbers.par_chunks(cols.max(1))).for_each(|(words, row)| {
-            let (low, high) = row.split_at(half);
-            for (word, low) in words.iter_mut().zip(low) {
-                *word = low.to_bits() >> 16;
-            }
-            for (word, high) in words.iter_mut().zip(high) {
-                *word |= high.to_bits() & 0xFFFF_0000;
-            }
+        let words = panels(rows, cols, stride, numbers, |row, word| {
+            let upper = |number: Option<&f32>| number.map_or(0, |number| number.to_bits() >> 16);
+            upper(row.get(word).filter(|_| word < half)) | upper(row.get(half + word)) << 16
         });
         Numbers::Halves { stride, words }
     }
 
     fn floats(rows: usize, cols: usize, numbers: &[f32]) -> Numbers {
         let stride = cols.next_multiple_of(LANES);
-        if stride == cols {
-            return Numbers::Floats { stride, floats: numbers.to_vec() };
-        }
-        let mut floats = vec![0.0; rows * stride];
-        for (to, row) in floats.chunks_exact_mut(stride).zip(numbers.chunks_exact(cols)) {
-            to[..cols].copy_from_slice(row);
-        }
+        let floats = panels(rows, cols, stride, numbers, |row, word| row.get(word).copied().unwrap_or_default());
         Numbers::Floats { stride, floats }
     }
 
@@ -108,16 +96,21 @@ impl Matrix {
     pub(crate) fn row(&self, row: usize, to: &mut [f32]) -> Result<()> {
         match &self.numbers {
             Numbers::Halves { stride, words } => {
-                let words = &words[row * stride..][..*stride];
+                let lanes = lanes();
                 let (low, high) = to.split_at_mut(self.cols.div_ceil(2));
-                for (to, word) in low.iter_mut().zip(words) {
-                    *to = f32::from_bits(word << 16);
+                for (word, to) in low.iter_mut().enumerate() {
+                    *to = f32::from_bits(words[place(row, word, *stride, lanes)] << 16);
                 }
-                for (to, word) in high.iter_mut().zip(words) {
-                    *to = f32::from_bits(word & 0xFFFF_0000);
+                for (word, to) in high.iter_mut().enumerate() {
+                    *to = f32::from_bits(words[place(row, word, *stride, lanes)] & 0xFFFF_0000);
                 }
             }
-            Numbers::Floats { stride, floats } => to.copy_from_slice(&floats[row * stride..][..self.cols]),
+            Numbers::Floats { stride, floats } => {
+                let lanes = lanes();
+                for (word, to) in to.iter_mut().enumerate() {
+                    *to = floats[place(row, word, *stride, lanes)];
+                }
+            }
             Numbers::Quantised { tensor, .. } => {
                 let row = u32::try_from(row).map_err(|_| Error::Request("no such row".to_owned()))?;
                 let found = tensor.embedding(&Tensor::new(&[row], &Device::Cpu)?)?;
@@ -173,18 +166,18 @@ impl Matrix {
                 .for_each(|(y, x)| self.near(weights, stride, x, width, y));
         } else {
             // Some weights each. Parts of y are contiguous only for one row, so more are computed transposed.
-            let each = self.rows.div_ceil(threads * if count == 1 { 1 } else { 2 }).next_multiple_of(8);
+            let each = self.rows.div_ceil(threads).next_multiple_of(PANEL);
             if count == 1 {
                 y.par_chunks_mut(each).enumerate().for_each(|(part, y)| {
-                    dots(weights.part(part * each * stride, y.len() * stride), stride, x, width, y, (1, y.len()));
+                    let rows = part * each..part * each + y.len();
+                    dots(weights.part(&rows, stride), (rows.len(), stride), x, width, y, (1, rows.len()));
                 });
                 return;
             }
             let mut turned = vec![0.0_f32; y.len()];
             turned.par_chunks_mut(each * count).enumerate().for_each(|(part, turned)| {
-                let rows = turned.len() / count;
-                let weights = weights.part(part * each * stride, rows * stride);
-                dots(weights, stride, x, width, turned, (count, 1));
+                let rows = part * each..part * each + turned.len() / count;
+                dots(weights.part(&rows, stride), (rows.len(), stride), x, width, turned, (count, 1));
             });
             for (row, y) in y.chunks_exact_mut(self.rows).enumerate() {
                 for (y, turned) in y.iter_mut().zip(turned.chunks_exact(count)) {
@@ -198,9 +191,31 @@ impl Matrix {
     fn near(&self, weights: Rows<'_>, stride: usize, x: &[f32], width: usize, y: &mut [f32]) {
         let each = (NEAR_BYTES / 4 / width.max(1)).max(ROWS_EACH);
         for (x, y) in x.chunks(each * width).zip(y.chunks_mut(each * self.rows)) {
-            dots(weights, stride, x, width, y, (1, self.rows));
+            dots(weights, (self.rows, stride), x, width, y, (1, self.rows));
         }
     }
+}
+
+/// Rows of `stride` words in panels, made of rows of `cols` numbers.
+fn panels<W: Copy + Default + Send>(
+    rows: usize,
+    cols: usize,
+    stride: usize,
+    numbers: &[f32],
+    word: impl Fn(&[f32], usize) -> W + Sync,
+) -> Vec<W> {
+    let lanes = lanes();
+    let mut words = vec![W::default(); rows.next_multiple_of(PANEL) * stride];
+    words.par_chunks_mut((PANEL * stride).max(1)).zip(numbers.par_chunks((PANEL * cols).max(1))).for_each(
+        |(panel, numbers)| {
+            for (place_in_panel, row) in numbers.chunks_exact(cols).enumerate() {
+                for index in 0..stride {
+                    panel[place(place_in_panel, index, stride, lanes)] = word(row, index);
+                }
+            }
+        },
+    );
+    words
 }
 
 /// Rows of `width`, made of these parts, each filled up with zeros to `stride`.
@@ -225,7 +240,10 @@ mod tests {
 
     fn slow(weights: &[f32], x: &[f32], rows: usize, cols: usize) -> Vec<f32> {
         let dot = |w: &[f32], x: &[f32]| w.iter().zip(x).map(|(w, x)| f64::from(*w) * f64::from(*x)).sum::<f64>();
-        x.chunks(cols).flat_map(|x| weights.chunks(cols).map(|w| dot(w, x) as f32).collect::<Vec<_>>()).take(rows * x.len() / cols).collect()
+        x.chunks(cols)
+            .flat_map(|x| weights.chunks(cols).map(|w| dot(w, x) as f32).collect::<Vec<_>>())
+            .take(rows * x.len() / cols)
+            .collect()
     }
 
     #[test]

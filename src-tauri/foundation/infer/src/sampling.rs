@@ -170,11 +170,8 @@ impl Sampler {
         let limit = if top_k > 0 { top_k.min(order.len()) } else { order.len() };
         let limit = order[..limit].partition_point(|id| weights[*id as usize] >= min_p).max(1);
         // top_p counts what top_k has left.
-        let total = if top_k > 0 || min_p > 0.0 {
-            order[..limit].iter().map(|id| weights[*id as usize]).sum()
-        } else {
-            total
-        };
+        let total =
+            if top_k > 0 || min_p > 0.0 { order[..limit].iter().map(|id| weights[*id as usize]).sum() } else { total };
         let mut sum = 0.0;
         for (place, id) in order[..limit].iter().enumerate() {
             sum += weights[*id as usize];
@@ -320,7 +317,13 @@ mod tests {
     #[test]
     fn penalties_and_biases_move_scores() {
         let mut sampler = Sampler::new(
-            Sampling { repetition_penalty: 2.0, frequency_penalty: 0.5, presence_penalty: 1.0, bias: vec![(3, 9.0)], ..Sampling::default() },
+            Sampling {
+                repetition_penalty: 2.0,
+                frequency_penalty: 0.5,
+                presence_penalty: 1.0,
+                bias: vec![(3, 9.0)],
+                ..Sampling::default()
+            },
             None,
             0,
         );
@@ -333,8 +336,7 @@ mod tests {
 
     #[test]
     fn log_probabilities_are_those_before_any_filter() {
-        let mut sampler =
-            Sampler::new(Sampling { temperature: 0.1, top_k: 1, ..Sampling::default() }, Some(2), 0);
+        let mut sampler = Sampler::new(Sampling { temperature: 0.1, top_k: 1, ..Sampling::default() }, Some(2), 0);
         let info = sampler.next(&mut [1.0_f32.ln(), 3.0_f32.ln()], &[], 0, None, &[]).unwrap();
         assert_eq!((info.id, info.top[1].0), (1, 0));
         assert!((info.logprob.unwrap() - 0.75_f32.ln()).abs() < 1e-6 && (info.top[1].1 - 0.25_f32.ln()).abs() < 1e-6);

@@ -120,13 +120,8 @@ impl Sequence {
 
     /// Takes the next token's scores. Why the answer has ended, if it has.
     pub(crate) fn choose(&mut self, scores: &mut [f32]) -> Option<Reason> {
-        let token = self.sampler.next(
-            scores,
-            &self.tokens,
-            self.prompt,
-            self.constraint.as_deref_mut(),
-            &self.stop_tokens,
-        );
+        let token =
+            self.sampler.next(scores, &self.tokens, self.prompt, self.constraint.as_deref_mut(), &self.stop_tokens);
         let Some(token) = token else { return Some(Reason::Complete) };
         if self.stop_tokens.contains(&token.id) {
             return Some(Reason::Stop(token.id));

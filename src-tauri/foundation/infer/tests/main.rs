@@ -5,5 +5,6 @@
 mod batch;
 mod faults;
 mod generation;
+mod gguf;
 mod goldens;
 mod support;

@@ -13,7 +13,9 @@ pub(crate) enum Piece {
     Reasoning(String),
     Content(String),
     /// A call begins; its arguments follow.
-    Call { name: String },
+    Call {
+        name: String,
+    },
     /// More of the last call's arguments.
     Arguments(String),
 }
@@ -29,7 +31,11 @@ enum State {
     /// From a call's mark on; not known yet what it is.
     Held,
     /// In the arguments of a call whose beginning was told.
-    Arguments { depth: usize, in_string: bool, escaped: bool },
+    Arguments {
+        depth: usize,
+        in_string: bool,
+        escaped: bool,
+    },
     /// Behind them, before the call's closing tag.
     Closing,
 }
@@ -148,11 +154,12 @@ impl<'a> Reader<'a> {
     fn content(&mut self, show: &mut impl FnMut(Piece)) -> bool {
         if self.after_call {
             let begun = self.pending.trim_start();
-            if begun.is_empty() {
-                return false;
-            }
-            if begun.starts_with('<') {
+            if CALL_MARKERS.iter().any(|mark| begun.starts_with(mark)) {
                 self.pending = begun.to_owned();
+            } else if CALL_MARKERS.iter().any(|mark| mark.starts_with(begun)) {
+                return false;
+            } else {
+                self.after_call = false;
             }
         }
         if self.tools.is_empty() {
@@ -180,7 +187,7 @@ impl<'a> Reader<'a> {
         {
             let rest = body[arguments..].to_owned();
             self.pending = rest;
-                self.state = State::Arguments { depth: 0, in_string: false, escaped: false };
+            self.state = State::Arguments { depth: 0, in_string: false, escaped: false };
             show(Piece::Call { name });
             return true;
         }
@@ -203,7 +210,7 @@ impl<'a> Reader<'a> {
             Some(found) => {
                 tell(show, Piece::Content, &found.content);
                 for call in found.calls {
-                                show(Piece::Call { name: call.name });
+                    show(Piece::Call { name: call.name });
                     show(Piece::Arguments(call.arguments));
                 }
                 self.after_call = true;
@@ -389,6 +396,11 @@ mod tests {
             arguments("{}"),
         ];
         check(text, (false, false), &wanted);
+        check(
+            &format!("{text}\n\nSo <b>it</b>\n<i> is."),
+            (false, false),
+            &[&wanted, [content("\n\nSo <b>it</b>\n<i> is.")].as_slice()].concat(),
+        );
         check(&format!("<think>x</think>{text}"), (false, true), &[&[reasoning("x")], wanted.as_slice()].concat());
         let cut = "<tool_call>\n{\"name\": \"go\", \"arguments\": {\"s\": \"half";
         check(cut, (false, false), &[call("go"), arguments("{\"s\": \"half")]);

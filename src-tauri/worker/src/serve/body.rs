@@ -68,7 +68,13 @@ impl Fields {
         self.0.get(key).filter(|value| !value.is_null())
     }
 
-    fn typed<T>(&self, key: &str, kind: &str, what: &str, read: impl Fn(&Json) -> Option<T>) -> Result<Option<T>, Refusal> {
+    fn typed<T>(
+        &self,
+        key: &str,
+        kind: &str,
+        what: &str,
+        read: impl Fn(&Json) -> Option<T>,
+    ) -> Result<Option<T>, Refusal> {
         match self.get(key) {
             None => Ok(None),
             Some(value) => {
@@ -116,14 +122,16 @@ impl Fields {
         let messages = messages.into_iter().map(|message| read_message(message, served)).collect::<Result<_, _>>()?;
         let tools = self.typed("tools", "list_type", "list", |value| value.as_array().map(<[Json]>::to_vec))?;
         if tools.as_ref().is_some_and(Vec::is_empty) {
-            let message = "`tools` must not be an empty array. Either provide at least one tool or omit the field entirely.";
+            let message =
+                "`tools` must not be an empty array. Either provide at least one tool or omit the field entirely.";
             return Err(Refusal::bad("tools", message));
         }
         let tools: Vec<ToolDefinition> = tools.unwrap_or_default().into_iter().map(ToolDefinition).collect();
         if let Some(at) = tools.iter().position(|tool| tool.name().is_empty()) {
             return Err(Refusal::missing(&format!("tools.{at}.function.name")));
         }
-        let kwargs = self.typed("chat_template_kwargs", "dict_type", "dictionary", |value| value.as_object().cloned())?;
+        let kwargs =
+            self.typed("chat_template_kwargs", "dict_type", "dictionary", |value| value.as_object().cloned())?;
         Ok(Conversation {
             messages,
             tools,
@@ -149,12 +157,13 @@ impl Fields {
             }
         }
         let tool_choice = self.tool_choice(&conversation)?;
-        let max_tokens = match self.whole("max_completion_tokens")?.or(self.whole("max_tokens")?) {
-            None => None,
-            Some(most) => Some(usize::try_from(most).ok().filter(|most| *most > 0).ok_or_else(|| {
-                Refusal::bad("max_tokens", format!("max_tokens must be at least 1, got {most}."))
-            })?),
-        };
+        let max_tokens =
+            match self.whole("max_completion_tokens")?.or(self.whole("max_tokens")?) {
+                None => None,
+                Some(most) => Some(usize::try_from(most).ok().filter(|most| *most > 0).ok_or_else(|| {
+                    Refusal::bad("max_tokens", format!("max_tokens must be at least 1, got {most}."))
+                })?),
+            };
         let logprobs = match (self.flag("logprobs")?.unwrap_or(false), self.whole("top_logprobs")?) {
             (false, Some(count)) if count != 0 => {
                 return Err(Refusal::bad("top_logprobs", "when using `top_logprobs`, `logprobs` must be set to true."));
@@ -193,7 +202,8 @@ impl Fields {
             logprobs,
             choices: usize::try_from(choices).unwrap_or(1),
             stream,
-            include_usage: options.and_then(|options| options.get("include_usage")).and_then(Json::as_bool) == Some(true),
+            include_usage: options.and_then(|options| options.get("include_usage")).and_then(Json::as_bool)
+                == Some(true),
             return_token_ids: self.flag("return_token_ids")?.unwrap_or(false),
             conversation,
         })
@@ -297,6 +307,7 @@ fn read_message(message: Json, served: &str) -> Result<Message, Refusal> {
         }
         fields.insert("content".to_owned(), texts.join("\n").into());
     }
-    let message = Message::try_from(Json::Object(fields)).map_err(|error| Refusal::bad("messages", error.to_string()))?;
+    let message =
+        Message::try_from(Json::Object(fields)).map_err(|error| Refusal::bad("messages", error.to_string()))?;
     Ok(message.with_object_arguments())
 }

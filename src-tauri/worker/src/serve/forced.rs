@@ -17,11 +17,20 @@ pub(crate) struct ForcedCall {
 #[derive(Clone, Debug)]
 enum Place {
     /// Nothing was written; the model may begin with `<think>`.
-    Begin { typed: String, grammar: Grammar },
+    Begin {
+        typed: String,
+        grammar: Grammar,
+    },
     /// In the reasoning: its last characters.
-    Thinking { tail: String, grammar: Grammar },
+    Thinking {
+        tail: String,
+        grammar: Grammar,
+    },
     /// Behind it, after so many line breaks.
-    Gap { breaks: usize, grammar: Grammar },
+    Gap {
+        breaks: usize,
+        grammar: Grammar,
+    },
     Call(Grammar),
 }
 
@@ -144,8 +153,18 @@ mod tests {
             assert_eq!(call("go", good), Some(true), "{good}");
         }
         for bad in [
-            "{}", r#"{"n": 1.5}"#, r#"{"n": 01}"#, r#"{"m": 1}"#, r#"{"n": 1, "n": 2}"#, r#"{"n": 1,}"#, r#"{"n": "1"}"#,
-            r#"{"n": 1, "mode": "slow"}"#, r#"{"n": 1, "words": ["long word"]}"#, "5", r#"{"n":  1}"#, r#"{"n": -}"#,
+            "{}",
+            r#"{"n": 1.5}"#,
+            r#"{"n": 01}"#,
+            r#"{"m": 1}"#,
+            r#"{"n": 1, "n": 2}"#,
+            r#"{"n": 1,}"#,
+            r#"{"n": "1"}"#,
+            r#"{"n": 1, "mode": "slow"}"#,
+            r#"{"n": 1, "words": ["long word"]}"#,
+            "5",
+            r#"{"n":  1}"#,
+            r#"{"n": -}"#,
         ] {
             assert_eq!(call("go", bad), None, "{bad}");
         }

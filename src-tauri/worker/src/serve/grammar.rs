@@ -23,12 +23,30 @@ type Schema = Option<Arc<Json>>;
 #[derive(Clone, Debug)]
 enum Frame {
     /// One of these texts, none the beginning of another.
-    OneOf { options: Arc<[String]>, typed: String, then: Then },
+    OneOf {
+        options: Arc<[String]>,
+        typed: String,
+        then: Then,
+    },
     Value(Schema),
-    Object { schema: Schema, seen: BTreeSet<String>, key: String, at: At },
-    Array { items: Schema, at: At },
-    Text { escape: Escape, left: Option<usize> },
-    Number { typed: String, whole: bool },
+    Object {
+        schema: Schema,
+        seen: BTreeSet<String>,
+        key: String,
+        at: At,
+    },
+    Array {
+        items: Schema,
+        at: At,
+    },
+    Text {
+        escape: Escape,
+        left: Option<usize>,
+    },
+    Number {
+        typed: String,
+        whole: bool,
+    },
 }
 
 /// What the chosen text means.
@@ -146,11 +164,16 @@ impl Grammar {
     fn value(&mut self, schema: Schema, c: char, depth: usize) -> Step {
         let options = schema.as_ref().map(|schema| texts_of(schema)).unwrap_or_default();
         if !options.is_empty() {
-            return self.step(Frame::OneOf { options: options.into(), typed: String::new(), then: Then::Nothing }, c, depth);
+            return self.step(
+                Frame::OneOf { options: options.into(), typed: String::new(), then: Then::Nothing },
+                c,
+                depth,
+            );
         }
         let kind = schema.as_ref().and_then(|schema| schema.get("type")).and_then(Json::as_str);
         let may = |wanted: &[&str]| kind.is_none_or(|kind| wanted.contains(&kind));
-        let word = |text: &str| Frame::OneOf { options: [text.to_owned()].into(), typed: c.to_string(), then: Then::Nothing };
+        let word =
+            |text: &str| Frame::OneOf { options: [text.to_owned()].into(), typed: c.to_string(), then: Then::Nothing };
         let frame = match c {
             '{' if may(&["object"]) && depth < DEEPEST => {
                 Frame::Object { schema, seen: BTreeSet::new(), key: String::new(), at: At::Begin }
@@ -178,7 +201,10 @@ impl Grammar {
     fn object(&mut self, schema: Schema, seen: BTreeSet<String>, key: String, at: At, c: char) -> Step {
         let properties = schema.as_ref().and_then(|schema| schema.get("properties")).and_then(Json::as_object);
         let closed = properties.is_some_and(|properties| !properties.is_empty())
-            && schema.as_ref().and_then(|schema| schema.get("additionalProperties")).is_none_or(|more| more.as_bool() == Some(false));
+            && schema
+                .as_ref()
+                .and_then(|schema| schema.get("additionalProperties"))
+                .is_none_or(|more| more.as_bool() == Some(false));
         let left: Vec<String> = properties
             .filter(|_| closed)
             .into_iter()
@@ -276,7 +302,9 @@ fn could_be_number(typed: &str, whole: bool) -> bool {
     if digits.is_empty() {
         return true;
     }
-    if digits.len() > MOST_DIGITS || (digits.len() > 1 && digits.starts_with('0') && digits.as_bytes()[1].is_ascii_digit()) {
+    if digits.len() > MOST_DIGITS
+        || (digits.len() > 1 && digits.starts_with('0') && digits.as_bytes()[1].is_ascii_digit())
+    {
         return false;
     }
     let (mantissa, exponent) = match digits.split_once(['e', 'E']) {

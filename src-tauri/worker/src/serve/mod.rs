@@ -146,12 +146,8 @@ fn load(arguments: &Arguments) -> anyhow::Result<Server> {
     }
     let free = machine::available_bytes().map_or(LEAST_CACHE, |free| (free / 2).clamp(LEAST_CACHE, MOST_CACHE));
     let cache_bytes = cache_mb.map_or_else(|| usize::try_from(free).unwrap_or(usize::MAX), |mb| mb << 20);
-    let options = Options {
-        threads: threads.unwrap_or(0),
-        cache_bytes,
-        max_context: *max_context,
-        ..Options::default()
-    };
+    let options =
+        Options { threads: threads.unwrap_or(0), cache_bytes, max_context: *max_context, ..Options::default() };
     let engine = Engine::start(model, &options)?;
     let whole = std::path::absolute(path)?;
     let name = name.clone().unwrap_or_else(|| {

@@ -112,7 +112,8 @@ fn is_local(headers: &HeaderMap) -> bool {
         matches!(name.map_or(host, |(name, _)| name), "127.0.0.1" | "localhost" | "[::1]")
     };
     let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or_default());
-    let origin_is_local = text(header::ORIGIN).is_none_or(|origin| origin.split_once("://").is_some_and(|(_, host)| local(host)));
+    let origin_is_local =
+        text(header::ORIGIN).is_none_or(|origin| origin.split_once("://").is_some_and(|(_, host)| local(host)));
     text(header::HOST).is_none_or(local) && origin_is_local
 }
 
@@ -175,9 +176,7 @@ async fn tokenize(State(server): State<Arc<Server>>, bytes: Bytes) -> Result<Res
 }
 
 /// Work that would keep others waiting: templates and tokenizers take long over long conversations.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
-) -> Result<T, Refusal> {
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Refusal> + Send + 'static) -> Result<T, Refusal> {
     tokio::task::spawn_blocking(work).await.map_err(|error| Refusal::internal(error.to_string()))?
 }
 
@@ -228,7 +227,8 @@ fn take(server: &Server, bytes: &[u8]) -> Result<Taken, Refusal> {
         sampling.seed = sampling.seed.map(|seed| seed.wrapping_add(place as u64));
         let constraint = (!forced.is_empty()).then(|| {
             let chat = Arc::clone(&server.chat);
-            Box::new(ForcedCall::new(chat, &forced, prompt.is_thinking, prompt.may_think)) as Box<dyn tw_infer::Constraint>
+            Box::new(ForcedCall::new(chat, &forced, prompt.is_thinking, prompt.may_think))
+                as Box<dyn tw_infer::Constraint>
         });
         let request = Request {
             prompt: prompt.ids.clone(),
@@ -284,8 +284,7 @@ async fn whole(server: &Server, mut taken: Taken) -> Result<Response, Refusal> {
         total.add(done.counts);
         let finish =
             Finish::of(done.reason, done.stop_string.as_deref(), &taken.body.stop_token_ids, parts.calls.len(), named);
-        let ids: Option<Vec<u32>> =
-            taken.body.return_token_ids.then(|| tokens.iter().map(|token| token.id).collect());
+        let ids: Option<Vec<u32>> = taken.body.return_token_ids.then(|| tokens.iter().map(|token| token.id).collect());
         choices.push(json!({
             "index": index, "message": parts.message(), "logprobs": wire::logprobs(&server.chat, &tokens),
             "finish_reason": finish.reason, "stop_reason": finish.stop, "token_ids": ids,

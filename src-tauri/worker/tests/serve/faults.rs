@@ -12,11 +12,23 @@ async fn refusals_have_vllms_shape() {
     let served = Served::start(&[]);
     let long = "word ".repeat(3_000);
     for (more, status, kind, param, words) in [
-        (json!({"model": "nope"}), 404, "NotFoundError", "model", "The model `nope` does not exist. Valid aliases: tiny."),
+        (
+            json!({"model": "nope"}),
+            404,
+            "NotFoundError",
+            "model",
+            "The model `nope` does not exist. Valid aliases: tiny.",
+        ),
         (json!({"temperature": -1}), 400, "BadRequestError", "temperature", "must be non-negative, got -1.0."),
         (json!({"temperature": "hot"}), 400, "Bad Request", "body.temperature", "float_parsing"),
         (json!({"messages": null}), 400, "Bad Request", "body.messages", "Field required"),
-        (json!({"max_tokens": 9000}), 400, "BadRequestError", "max_tokens", "max_tokens=9000 cannot be greater than max_model_len=2048"),
+        (
+            json!({"max_tokens": 9000}),
+            400,
+            "BadRequestError",
+            "max_tokens",
+            "max_tokens=9000 cannot be greater than max_model_len=2048",
+        ),
         (json!({"max_tokens": 2040}), 400, "BadRequestError", "input_tokens", "for a total of at least"),
         (
             json!({"messages": [{"role": "user", "content": long}]}),
@@ -34,7 +46,13 @@ async fn refusals_have_vllms_shape() {
             "tool_choice",
             "`fly`",
         ),
-        (json!({"response_format": {"type": "json_object"}}), 400, "BadRequestError", "response_format", "does not know"),
+        (
+            json!({"response_format": {"type": "json_object"}}),
+            400,
+            "BadRequestError",
+            "response_format",
+            "does not know",
+        ),
         (json!({"top_p": 0}), 400, "BadRequestError", "top_p", "(0, 1]"),
         (json!({"top_logprobs": 2}), 400, "BadRequestError", "top_logprobs", "must be set to true"),
         (json!({"n": 99}), 400, "BadRequestError", "n", "from 1 to 16"),
@@ -47,8 +65,9 @@ async fn refusals_have_vllms_shape() {
         assert!(error["message"].as_str().unwrap().contains(words), "{body}");
     }
     let image = json!([{"type": "text", "text": "hi"}, {"type": "image_url", "image_url": {"url": "data:,"}}]);
-    let (status, body) =
-        served.post("/v1/chat/completions", &chat_body(json!({"messages": [{"role": "user", "content": image}]}))).await;
+    let (status, body) = served
+        .post("/v1/chat/completions", &chat_body(json!({"messages": [{"role": "user", "content": image}]})))
+        .await;
     assert!(status == 400 && body.contains("tiny is not a multimodal model"), "{body}");
     let broken = served.client.post(served.url("/v1/chat/completions")).body("{").send().await.unwrap();
     assert_eq!(broken.status(), 400);
@@ -56,8 +75,7 @@ async fn refusals_have_vllms_shape() {
     assert_eq!(served.get("/v1/nope").await, (404, r#"{"detail":"Not Found"}"#.to_owned()));
     assert_eq!(served.get("/v1/chat/completions").await, (405, r#"{"detail":"Method Not Allowed"}"#.to_owned()));
     assert_eq!(served.get("/health").await, (200, String::new()));
-    let (status, body) =
-        served.post("/v1/load_lora_adapter", &json!({"lora_name": "x", "lora_path": "/nope"})).await;
+    let (status, body) = served.post("/v1/load_lora_adapter", &json!({"lora_name": "x", "lora_path": "/nope"})).await;
     assert!(status == 404 && body.contains("Loading lora x failed: No adapter found for /nope"), "{body}");
     let (status, body) = served.post("/v1/load_lora_adapter", &json!({"lora_name": "x"})).await;
     assert!(status == 400 && body.contains("body.lora_path"), "{body}");
@@ -69,11 +87,9 @@ async fn refusals_have_vllms_shape() {
 #[tokio::test]
 async fn pages_of_other_sites_are_refused() {
     let served = Served::start(&[]);
-    for (name, value, status) in [
-        ("origin", "https://example.org", 403),
-        ("origin", "http://localhost:1234", 200),
-        ("host", "example.org", 403),
-    ] {
+    for (name, value, status) in
+        [("origin", "https://example.org", 403), ("origin", "http://localhost:1234", 200), ("host", "example.org", 403)]
+    {
         let answer = served.client.get(served.url("/v1/models")).header(name, value).send().await.unwrap();
         assert_eq!(answer.status().as_u16(), status, "{name}: {value}");
     }

@@ -14,7 +14,7 @@ use tw_train::peft;
 
 const CONFIG: &str = r#"{"model_type":"qwen3","vocab_size":544,"hidden_size":64,"intermediate_size":96,
     "num_hidden_layers":2,"num_attention_heads":4,"num_key_value_heads":2,"head_dim":16,"rms_norm_eps":1e-6,
-    "tie_word_embeddings":true,"max_position_embeddings":2048,"rope_theta":1000000.0,"eos_token_id":3}"#;
+    "tie_word_embeddings":true,"max_position_embeddings":2048,"rope_theta":1000000.0,"eos_token_id":523}"#;
 
 /// A folder with a model `tiny` and an adapter `ours` for it.
 pub(crate) fn folder() -> TempDir {
@@ -28,12 +28,9 @@ pub(crate) fn folder() -> TempDir {
     let spec = tw_jobs::LoraSpec { rank: 4, ..tw_jobs::LoraSpec::default() };
     let mut adapter = Adapter::fresh(&Architecture::read(&model).unwrap(), &spec, 1).unwrap();
     let count = adapter.values.elem_count();
-    adapter.values = candle_core::Tensor::from_vec(
-        synthetic::numbers("adapter", count, 0.3, 0.0),
-        count,
-        &candle_core::Device::Cpu,
-    )
-    .unwrap();
+    adapter.values =
+        candle_core::Tensor::from_vec(synthetic::numbers("adapter", count, 0.3, 0.0), count, &candle_core::Device::Cpu)
+            .unwrap();
     peft::write(&root.path().join("ours"), &adapter, "tiny").unwrap();
     root
 }

@@ -117,7 +117,12 @@ fn several<'t, S: Simd, T: Fn(usize) -> Tile<'t>, const Q: usize>(
             rest = later;
             part
         });
-        weigh::<S, Q>(simd, scores.each_ref().map(|scores| &scores[..visible]), &values[..visible * padded], &mut parts);
+        weigh::<S, Q>(
+            simd,
+            scores.each_ref().map(|scores| &scores[..visible]),
+            &values[..visible * padded],
+            &mut parts,
+        );
     }
     for (output, total) in output.chunks_exact_mut(padded).zip(total) {
         let inverse = 1.0 / total;
