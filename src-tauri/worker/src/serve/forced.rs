@@ -131,7 +131,8 @@ mod tests {
     }
 
     fn grammar() -> Grammar {
-        let heads = tools().iter().map(|tool| {
+        let tools = tools();
+        let heads = tools.iter().map(|tool| {
             let schema = tool.0.get("function").and_then(|it| it.get("parameters")).cloned().map(Arc::new);
             (format!("<tool_call>\n{{\"name\": \"{}\", \"arguments\": ", tool.name()), schema)
         });

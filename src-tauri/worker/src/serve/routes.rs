@@ -315,22 +315,25 @@ async fn stream_all(server: &Server, mut taken: Taken, sender: &UnboundedSender<
         }
         let mut calls = 0;
         let mut last = Shown::default();
-        let done = Choice::new(&server.chat, body, told)
-            .follow(generation, |shown| {
-                // The last tokens may have no text of their own: they go with the end.
-                if shown.pieces.is_empty() {
-                    last = shown;
-                    return true;
-                }
-                let mut logprobs = wire::logprobs(&server.chat, &shown.tokens);
-                let ids: Vec<u32> = shown.tokens.iter().map(|token| token.id).collect();
-                let mut ids = body.return_token_ids.then_some(ids);
-                shown.pieces.into_iter().all(|piece| {
-                    let delta = wire::piece(piece, &mut calls);
-                    send(wire::delta(index, delta, logprobs.take(), ids.take().as_deref()))
-                })
+        let following = Choice::new(&server.chat, body, told).follow(generation, |shown| {
+            // The last tokens may have no text of their own: they go with the end.
+            if shown.pieces.is_empty() {
+                last = shown;
+                return true;
+            }
+            let mut logprobs = wire::logprobs(&server.chat, &shown.tokens);
+            let ids: Vec<u32> = shown.tokens.iter().map(|token| token.id).collect();
+            let mut ids = body.return_token_ids.then_some(ids);
+            shown.pieces.into_iter().all(|piece| {
+                let delta = wire::piece(piece, &mut calls);
+                send(wire::delta(index, delta, logprobs.take(), ids.take().as_deref()))
             })
-            .await?;
+        });
+        // A client may leave while its prompt is still read, when there is nothing to send it yet.
+        let done = tokio::select! {
+            done = following => done?,
+            () = sender.closed() => None,
+        };
         if let Some(done) = &done {
             let named = matches!(body.tool_choice, ToolChoice::Named(_));
             let finish = Finish::of(done.reason, done.stop_string.as_deref(), &body.stop_token_ids, calls, named);
