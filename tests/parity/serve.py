@@ -86,8 +86,10 @@ def agent():
 
     rows = []
     for end in (2, 4):
-        before = render(RUN[: end - 1], add_generation_prompt=True)
-        whole = render(RUN[:end]).removesuffix("\n")
+        # What stands between reasoning and call comes back as the answer's text.
+        history = [m | {"content": "\n\n"} if m.get("tool_calls") and end == 4 else m for m in RUN]
+        before = render(history[: end - 1], add_generation_prompt=True)
+        whole = render(history[:end]).removesuffix("\n")
         assert whole.startswith(before)
         ids = [tokenizer.encode(text, add_special_tokens=False) for text in (before, whole.removeprefix(before))]
         rows.append((ids[0], ids[1]))
