@@ -3,6 +3,7 @@
 //! Without a model: the shape of SmolLM2-135M with numbers from a formula, in 16 bits.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
+#![allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "token ids are small")]
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -62,13 +63,12 @@ fn main() {
         let (first, _) = run(&engine, &[prompt("read", tokens)], 1);
         println!("prefill of {tokens}: {:.0} tokens/s", tokens as f64 / first);
     }
-    for (count, before) in [(1, 32), (2, 32), (4, 32), (8, 32), (1, 2_016), (8, 992)] {
-        let prompts: Vec<_> = (0..count).map(|place| prompt(&format!("write {place} {before}"), before)).collect();
-        let (first, last) = run(&engine, &prompts, 96);
-        // While the later prompts are read, the earlier answers have begun: counted are the tokens after the last of them.
-        let rate = 96.0 * count as f64 / last;
-        let steady = 95.0 * count as f64 / (last - first);
-        println!("decode of {count} after {before}: {rate:.1} tokens/s with prompts, about {steady:.1} without");
+    for (count, before) in [(1, 32), (8, 32), (1, 2_016)] {
+        let prompts: Vec<_> = (0..count).map(|place| prompt(&format!("write {place}"), before)).collect();
+        // Once, so that the second time all prompts are in the cache but for their last block.
+        run(&engine, &prompts, 1);
+        let (_, last) = run(&engine, &prompts, 96);
+        println!("decode of {count} after {before}: {:.1} tokens/s", 96.0 * count as f64 / last);
     }
     let (one, _) = run(&engine, &[prompt("single", 32)], 1);
     let (_, all) = run(&engine, &[prompt("single", 32)], 128);

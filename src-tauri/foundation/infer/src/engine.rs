@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
-use tokio::sync::mpsc::unbounded_channel;
+use tokio::sync::mpsc;
 use tw_model::Architecture;
 
 use crate::adapter::Adapter;
@@ -171,7 +171,8 @@ impl Engine {
             None => None,
             Some(name) => Some(self.adapters().get(&name).cloned().ok_or(Error::UnknownAdapter(name))?),
         };
-        let (listener, receiver) = unbounded_channel();
+        // Room for all that an answer can say: the engine waits for nobody.
+        let (listener, receiver) = mpsc::channel(max_tokens + 2);
         let sampler = Sampler::new(sampling, logprobs, chance());
         let sequence = Sequence::new(prompt, adapter, max_tokens, stop_tokens, sampler, constraint, listener);
         self.send(Command::Answer(Box::new(sequence)))?;
@@ -225,6 +226,7 @@ struct Worker {
 
 impl Worker {
     /// Until the engine is dropped.
+    #[expect(clippy::needless_pass_by_value, reason = "a receiver can be moved to the pool's thread, not lent to it")]
     fn work(mut self, commands: Receiver<Command>) {
         loop {
             let idle = self.waiting.is_empty() && self.running.is_empty();

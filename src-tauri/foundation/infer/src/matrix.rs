@@ -234,6 +234,7 @@ fn pad(x: &[f32], width: usize, parts: &[usize], stride: usize) -> Vec<f32> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::cast_possible_truncation)]
     use tw_model::synthetic::numbers;
 
     use super::*;

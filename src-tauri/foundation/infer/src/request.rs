@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::mpsc::Receiver;
 
 use crate::sampling::Sampling;
 
@@ -92,7 +92,7 @@ pub enum Event {
 
 /// An answer while it comes. Dropping it cancels the request.
 #[derive(Debug)]
-pub struct Generation(pub(crate) UnboundedReceiver<Event>);
+pub struct Generation(pub(crate) Receiver<Event>);
 
 impl Generation {
     /// The next event; `None` after the last one, or when the engine was stopped.

@@ -1,6 +1,6 @@
 //! One request while it is worked on.
 
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::mpsc::Sender;
 
 use crate::adapter::Adapter;
 use crate::cache::{BLOCK_TOKENS, Before, BlockId, Cache};
@@ -27,11 +27,10 @@ pub(crate) struct Sequence {
     pub(crate) sampler: Sampler,
     pub(crate) constraint: Option<Box<dyn Constraint>>,
     cached: Option<usize>,
-    listener: UnboundedSender<Event>,
+    listener: Sender<Event>,
 }
 
 impl Sequence {
-    #[expect(clippy::too_many_arguments, reason = "the parts of a request")]
     pub(crate) fn new(
         prompt: Vec<u32>,
         adapter: Option<Arc<Adapter>>,
@@ -39,7 +38,7 @@ impl Sequence {
         stop_tokens: Vec<u32>,
         sampler: Sampler,
         constraint: Option<Box<dyn Constraint>>,
-        listener: UnboundedSender<Event>,
+        listener: Sender<Event>,
     ) -> Self {
         let before = Before::Start(adapter.as_ref().map_or(0, |adapter| adapter.serial));
         Self {
@@ -143,7 +142,7 @@ impl Sequence {
 
     pub(crate) fn tell(&self, event: Event) {
         // Nobody may listen any more: then the next step sees that.
-        drop(self.listener.send(event));
+        drop(self.listener.try_send(event));
     }
 
     /// Gives all blocks back. What was computed must be computed again, or found.

@@ -14,9 +14,9 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json as Body, Router};
 use serde_json::{Value, json};
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::{Sender, channel};
 use tokio_stream::StreamExt;
-use tokio_stream::wrappers::UnboundedReceiverStream;
+use tokio_stream::wrappers::ReceiverStream;
 use tw_artifact::ToolDefinition;
 use tw_infer::{Engine, Request};
 
@@ -295,22 +295,24 @@ async fn whole(server: &Server, mut taken: Taken) -> Result<Response, Refusal> {
 }
 
 fn stream(server: Arc<Server>, taken: Taken) -> Response {
-    let (sender, receiver): (UnboundedSender<Value>, UnboundedReceiver<Value>) = unbounded_channel();
+    // Room for all that can be said, so that an answer never waits for its reader: a token has at most a few pieces.
+    let most = taken.body.max_tokens.unwrap_or_else(|| server.engine.max_context());
+    let (sender, receiver) = channel::<Value>((most + 4) * 4 * taken.body.choices);
     tokio::spawn(async move { stream_all(&server, taken, &sender).await });
-    let events = UnboundedReceiverStream::new(receiver).map(|value| value.to_string());
+    let events = ReceiverStream::new(receiver).map(|value| value.to_string());
     let events = events.chain(tokio_stream::once("[DONE]".to_owned()));
     Stream::new(events.map(|data| Ok::<_, Infallible>(Sse::default().data(data)))).into_response()
 }
 
 /// Sends all chunks of a response; ends early when nobody reads them.
-async fn stream_all(server: &Server, mut taken: Taken, sender: &UnboundedSender<Value>) {
+async fn stream_all(server: &Server, mut taken: Taken, sender: &Sender<Value>) {
     let mut total = counts(&taken);
     let generations = std::mem::take(&mut taken.choices);
     let prompt = taken.body.return_token_ids.then_some(taken.prompt.ids.as_slice());
     let Taken { body, prompt: told, head, .. } = &taken;
     let one = async |index: usize, generation: tw_infer::Generation| {
-        let send = |choice: Value| sender.send(head.chunk(choice)).is_ok();
-        if sender.send(head.opening(index, prompt)).is_err() {
+        let send = |choice: Value| sender.try_send(head.chunk(choice)).is_ok();
+        if sender.try_send(head.opening(index, prompt)).is_err() {
             return Ok(None);
         }
         let mut calls = 0;
@@ -375,5 +377,5 @@ async fn stream_all(server: &Server, mut taken: Taken, sender: &UnboundedSender<
         None => return,
     };
     // Nobody may read it any more.
-    drop(sender.send(last));
+    drop(sender.try_send(last));
 }

@@ -1,5 +1,7 @@
 //! Answers as vLLM 0.32 sends them, chunk by chunk or whole.
 
+#![expect(clippy::needless_pass_by_value, reason = "values go into larger ones; the macro that does so borrows them")]
+
 use serde_json::{Map, Value, json};
 use tw_infer::{Reason, TokenInfo};
 

@@ -122,6 +122,7 @@ impl Drop for Served {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is written out where it is called")]
 pub(crate) fn chat_body(more: Value) -> Value {
     let mut body = json!({
         "model": "tiny", "temperature": 0, "max_tokens": 24,

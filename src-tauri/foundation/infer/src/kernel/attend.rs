@@ -87,7 +87,7 @@ fn several<'t, S: Simd, T: Fn(usize) -> Tile<'t>, const Q: usize>(
             scores.fill(0.0);
         }
         {
-            let mut to = scores.each_mut().map(|scores| scores.as_mut_slice());
+            let mut to = scores.each_mut().map(<[f32; BLOCK_TOKENS]>::as_mut_slice);
             weigh::<S, Q>(simd, queries, keys, &mut to);
         }
         for row in 0..Q {

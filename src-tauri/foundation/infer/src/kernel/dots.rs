@@ -85,7 +85,6 @@ struct Halves;
 #[derive(Clone, Copy)]
 struct Floats;
 
-#[expect(clippy::needless_range_loop, reason = "loops over places are unrolled, and the sums stay in registers")]
 impl Kept for Floats {
     type Word = f32;
 
@@ -112,7 +111,6 @@ impl Kept for Floats {
     }
 }
 
-#[expect(clippy::needless_range_loop, reason = "loops over places are unrolled, and the sums stay in registers")]
 impl Kept for Halves {
     type Word = u32;
 
@@ -123,7 +121,8 @@ impl Kept for Halves {
         x: [&[f32]; C],
     ) -> [[f32; C]; R] {
         let panel = S::as_simd_u32s(panel).0.as_chunks::<PANEL>().0;
-        let (mut lows, mut highs): ([&[S::f32s]; C], [&[S::f32s]; C]) = ([&[]; C], [&[]; C]);
+        let mut lows: [&[S::f32s]; C] = [&[]; C];
+        let mut highs: [&[S::f32s]; C] = [&[]; C];
         for c in 0..C {
             let (low, high) = x[c].split_at(x[c].len() / 2);
             lows[c] = &S::as_simd_f32s(low).0[..panel.len()];
@@ -151,7 +150,6 @@ impl Kept for Halves {
 
 /// The lanes of each sum, added.
 #[inline(always)]
-#[expect(clippy::needless_range_loop, reason = "loops over places are unrolled")]
 fn total<S: Simd, const R: usize, const C: usize>(simd: S, sums: &[[S::f32s; C]; R]) -> [[f32; C]; R] {
     let mut totals = [[0.0; C]; R];
     for r in 0..R {
