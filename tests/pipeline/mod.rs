@@ -8,6 +8,7 @@ mod collect_people;
 pub(crate) mod dataset;
 mod evaluate;
 mod hub;
+mod local_model;
 mod mcp_client;
 mod mcp_servers;
 mod openai_client;

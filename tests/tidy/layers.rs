@@ -18,6 +18,8 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("src-tauri/foundation/artifact", &[]),
     // The type that keeps a secret out of Debug and logs is needed wherever a secret passes through.
     ("src-tauri/foundation/vault", &["src-tauri/foundation/artifact"]),
+    // What generates reads the same folders and uses the same loops as what trains.
+    ("src-tauri/foundation/infer", &["src-tauri/foundation/model"]),
     ("src-tauri/foundation/", &["src-tauri/foundation/artifact", "src-tauri/foundation/vault"]),
     ("xtask", &[]),
     ("tests/support", &["src-tauri/foundation/artifact"]),
@@ -93,8 +95,13 @@ fn only_the_root_package_names_tauri() -> Result<()> {
 }
 
 /// The packages that may link candle; of these only the worker is a program.
-const WITH_CANDLE: &[&str] =
-    &["src-tauri/worker", "src-tauri/foundation/model", "src-tauri/pipeline/train", "src-tauri/pipeline/evaluate"];
+const WITH_CANDLE: &[&str] = &[
+    "src-tauri/worker",
+    "src-tauri/foundation/model",
+    "src-tauri/foundation/infer",
+    "src-tauri/pipeline/train",
+    "src-tauri/pipeline/evaluate",
+];
 
 /// Packages that link candle, themselves or through ours that do, and may not.
 fn candle_elsewhere(packages: &[Package]) -> Vec<String> {

@@ -74,6 +74,9 @@ pub(crate) enum Command {
     /// Evaluation: what models do, against what they should have done
     #[command(subcommand)]
     Eval(crate::eval::EvalCommand),
+    /// Models on this machine: serve one as an endpoint
+    #[command(subcommand)]
+    Model(crate::model::ModelCommand),
 }
 
 /// `tw serve`

@@ -9,6 +9,7 @@ mod dataset;
 mod doctor;
 mod eval;
 mod hub;
+mod model;
 mod open;
 mod render;
 mod report;
@@ -72,6 +73,7 @@ fn main() -> ExitCode {
             Command::Merge(args) => train::merge(&args, &report),
             Command::Hub(command) => hub::hub(&place, &command, &report).await,
             Command::Eval(command) => Box::pin(eval::run(&place, &command, &report)).await,
+            Command::Model(command) => model::model(&command, &report).await,
         }
     });
     match result {

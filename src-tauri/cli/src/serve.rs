@@ -79,7 +79,7 @@ fn routes(server: Arc<Server>) -> Router {
 }
 
 /// The person's Ctrl+C, or the system's request to end.
-async fn ended() {
+pub(crate) async fn ended() {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};

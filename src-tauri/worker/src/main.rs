@@ -7,6 +7,7 @@ mod commands;
 mod errand;
 mod job;
 mod machine;
+mod serve;
 mod voice;
 
 use std::process::ExitCode;
@@ -18,6 +19,9 @@ use crate::errand::Task;
 use crate::voice::Voice;
 
 fn main() -> ExitCode {
+    if std::env::args_os().nth(1).is_some_and(|word| word == "serve") {
+        return serve::main();
+    }
     let build = format!("tw-worker {} cpu", env!("CARGO_PKG_VERSION"));
     Voice::say(&Event::Hello { protocol: PROTOCOL, build, devices: vec![machine::cpu()] });
     let mut commands = Commands::from_stdin();

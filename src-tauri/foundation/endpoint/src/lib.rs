@@ -26,6 +26,7 @@ mod text_calls;
 mod think;
 mod tokens;
 mod wire_error;
+mod written;
 
 #[cfg(test)]
 mod tests;
@@ -37,3 +38,4 @@ pub use request::{ChatRequest, TokenizeRequest};
 pub use retry::RetryPolicy;
 pub use serve::serve_line;
 pub use tokens::{count_tokens, cut, estimate_message};
+pub use written::{CALL_MARKERS, WrittenCall, WrittenCalls, could_be_written_call, written_calls};

@@ -94,6 +94,17 @@ impl Architecture {
         }
     }
 
+    /// The shape that a config's text describes.
+    ///
+    /// # Errors
+    /// When it is not a config, or asks for what these layers do not compute.
+    pub fn parse(text: &str) -> Result<Self> {
+        Self::from_json(text).map_err(|error| match error {
+            Parsed::Json(source) => Error::Unsupported(format!("its config cannot be read: {source}")),
+            Parsed::Unsupported(reason) => Error::Unsupported(reason),
+        })
+    }
+
     fn from_json(text: &str) -> std::result::Result<Self, Parsed> {
         let config: Config = serde_json::from_str(text).map_err(Parsed::Json)?;
         let unsupported = |reason: String| Err(Parsed::Unsupported(reason));

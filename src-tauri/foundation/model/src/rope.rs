@@ -80,6 +80,15 @@ impl Rope {
         }
     }
 
+    /// The same with each frequency divided by its factor: how GGUF files keep Llama 3's scaling.
+    #[must_use]
+    pub fn divided(mut self, factors: &[f32]) -> Self {
+        for (frequency, factor) in self.frequencies.iter_mut().zip(factors) {
+            *frequency /= factor;
+        }
+        self
+    }
+
     /// Cosines and sines for the positions, `head_dim / 2` of each per position.
     #[must_use]
     pub fn table(&self, positions: &[u32]) -> Table {

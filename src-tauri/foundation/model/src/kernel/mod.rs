@@ -15,4 +15,4 @@ pub mod norm;
 pub mod rows;
 pub mod swiglu;
 mod tensor;
-mod vector;
+pub mod vector;

@@ -2,13 +2,13 @@
 
 /// Runs a loop with the widest vector instructions there are. What it calls must be `#[inline(always)]`.
 #[inline(always)]
-pub(crate) fn vectorised<R>(work: impl FnOnce() -> R) -> R {
+pub fn vectorised<R>(work: impl FnOnce() -> R) -> R {
     pulp::Arch::new().dispatch(work)
 }
 
 /// e^x to about one unit in the last place, without a branch. Below -87 it gives about 1e-38.
 #[inline(always)]
-pub(crate) fn exp(x: f32) -> f32 {
+pub fn exp(x: f32) -> f32 {
     // Adding and taking away 1.5 * 2^23 rounds to the nearest whole number.
     const ROUND: f32 = 12_582_912.0;
     let x = x.clamp(-87.3, 88.0);
@@ -32,7 +32,7 @@ const LANES: usize = 16;
 
 /// The sum, in a fixed order that suits vector instructions.
 #[inline(always)]
-pub(crate) fn sum_of(count: usize, term: impl Fn(usize) -> f32) -> f32 {
+pub fn sum_of(count: usize, term: impl Fn(usize) -> f32) -> f32 {
     let mut lanes = [0.0_f32; LANES];
     let whole = count / LANES * LANES;
     let mut start = 0;
@@ -51,7 +51,7 @@ pub(crate) fn sum_of(count: usize, term: impl Fn(usize) -> f32) -> f32 {
 
 /// The largest number; negative infinity if there is none.
 #[inline(always)]
-pub(crate) fn max_of(values: &[f32]) -> f32 {
+pub fn max_of(values: &[f32]) -> f32 {
     let mut lanes = [f32::NEG_INFINITY; LANES];
     let chunks = values.chunks_exact(LANES);
     let rest = chunks.remainder();
@@ -65,7 +65,7 @@ pub(crate) fn max_of(values: &[f32]) -> f32 {
 
 /// Sum of the products of two equally long slices.
 #[inline(always)]
-pub(crate) fn dot(left: &[f32], right: &[f32]) -> f32 {
+pub fn dot(left: &[f32], right: &[f32]) -> f32 {
     let count = left.len().min(right.len());
     let (left, right) = (&left[..count], &right[..count]);
     sum_of(count, |index| left[index] * right[index])
