@@ -108,6 +108,10 @@ pub struct OptimizerSpec {
     pub eps: f64,
     /// The longest a step's gradient may be (its norm over all numbers). 0: any length.
     pub clip_norm: f64,
+    /// Keep its states in 8 bits a number instead of 32 (block-wise, arXiv 2110.02861), where matrices are large.
+    pub eight_bit: bool,
+    /// Noise on the embeddings while training (NEFTune, arXiv 2310.05914): its alpha, usually 5 to 15. 0: none.
+    pub neftune_alpha: f64,
 }
 
 impl Default for OptimizerSpec {
@@ -121,6 +125,8 @@ impl Default for OptimizerSpec {
             beta2: 0.999,
             eps: 1e-8,
             clip_norm: 1.0,
+            eight_bit: false,
+            neftune_alpha: 0.0,
         }
     }
 }
