@@ -6,6 +6,7 @@
 mod commands;
 mod job;
 mod machine;
+mod tensorboard;
 mod voice;
 
 use std::process::ExitCode;
