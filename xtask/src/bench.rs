@@ -15,6 +15,9 @@ use crate::setup;
 use crate::testing;
 use crate::ui::{self, Profile};
 
+/// The benches beside which PyTorch trains.
+const TRAINS: &[&str] = &["learn", "train"];
+
 /// The benches there are: one folder each in tests/bench.
 fn names(house: &House) -> Vec<String> {
     let mut names: Vec<String> = fs::read_dir(house.root().join("tests/bench"))
@@ -44,12 +47,17 @@ pub(crate) fn run(house: &House, name: &str, release: bool, bench_args: &[String
 
     let step = say::step("Building the app and the bench");
     let binary = format!("bench-{name}");
-    let targets = ["--bin", "tracewright", "--bin", "tw", "--bin", "tw-fake-mcp", "--bin", &binary];
+    let targets =
+        ["--bin", "tracewright", "--bin", "tw", "--bin", "tw-worker", "--bin", "tw-fake-mcp", "--bin", &binary];
     native::build(house, &targets, release, "Building the bench")?;
     step.done();
 
     let mut bench = std::process::Command::new(house.binary(profile_folder, &binary));
     bench.current_dir(house.root()).args(bench_args).env("TW_TEST_PYTHON", &python);
     testing::equip(&mut bench, house, profile_folder, &tools);
+    if TRAINS.contains(&name) {
+        let python = python::train_python(house)?;
+        bench.env("TW_TEST_SMOLLM2", python::smollm2(house, &python)?).env("TW_TEST_TRAIN_PYTHON", python);
+    }
     child::run(&mut bench, "The bench")
 }

@@ -81,6 +81,7 @@ pub(crate) fn equip(tests: &mut Command, house: &House, profile_folder: &str, to
         .env("TW_TEST_NODE_MODULES", &tools.node_modules)
         .env("TW_TEST_TRACEWRIGHT", house.binary(profile_folder, "tracewright"))
         .env("TW_TEST_TW", house.binary(profile_folder, "tw"))
+        .env("TW_TEST_WORKER", house.binary(profile_folder, "tw-worker"))
         .env("TW_TEST_UI_DIST", house.ui_dist());
     if let Some(chromium) = child::on_path(need::CHROMIUM) {
         tests.env("TW_TEST_CHROMIUM", chromium);
