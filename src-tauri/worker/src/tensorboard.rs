@@ -98,10 +98,10 @@ fn bytes_field(out: &mut Vec<u8>, field: u8, content: &[u8]) {
 /// Protocol Buffers' whole numbers: seven bits a byte, the lowest first.
 fn varint(out: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
-        out.push(0x80 | (number & 0x7f) as u8);
+        out.push(0x80 | number.to_le_bytes()[0]);
         number >>= 7;
     }
-    out.push(number as u8);
+    out.push(number.to_le_bytes()[0]);
 }
 
 /// CRC-32C (Castagnoli, polynomial 0x1EDC6F41 with its bits reversed), bit by bit: a record is a few hundred bytes.

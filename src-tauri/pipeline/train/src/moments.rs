@@ -29,10 +29,11 @@ impl Moments {
 
     /// Moves the adapter's numbers.
     pub(crate) fn step(&mut self, adapter: &Adapter, gradients: &Tensor, step: &adamw::Step) -> Result<()> {
-        Ok(match self {
+        match self {
             Self::Full { mean, squares } => adamw::step(&adapter.values, gradients, mean, squares, step)?,
             Self::EightBit(states) => states.step(&adapter.values, gradients, step)?,
-        })
+        }
+        Ok(())
     }
 
     /// Their parts under the names that checkpoints keep them by.
