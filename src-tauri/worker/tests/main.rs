@@ -2,6 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod faults;
+mod tensorboard;
+mod traces;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;

@@ -4,7 +4,7 @@
 //! spec.json            what is to be done            events.jsonl         what was done, appended
 //! rows.jsonl           the rows                      commands.jsonl       what hosts asked later, appended
 //! checkpoints/         step-00000050/ ...            adapter/             the finished adapter
-//! worker.lock          held by the worker for as long as it lives
+//! tensorboard/         the curves, for TensorBoard   worker.lock          held by the worker for as long as it lives
 //! ```
 
 use std::fs::{self, File, OpenOptions};
@@ -67,6 +67,12 @@ impl JobFolder {
     #[must_use]
     pub fn adapter(&self) -> PathBuf {
         self.path.join("adapter")
+    }
+
+    /// Where TensorBoard finds the curves.
+    #[must_use]
+    pub fn tensorboard(&self) -> PathBuf {
+        self.path.join("tensorboard")
     }
 
     /// Where events are appended.

@@ -111,9 +111,9 @@ pub struct OptimizerSpec {
     pub eps: f64,
     /// The longest a step's gradient may be (its norm over all numbers). 0: any length.
     pub clip_norm: f64,
-    /// Keeps the two states in 8 bits, block by block.
+    /// Keep its states in 8 bits a number instead of 32 (block-wise, arXiv 2110.02861), where matrices are large.
     pub eight_bit: bool,
-    /// Strength of the noise on embeddings while training (NEFTune). 0: none.
+    /// Noise on the embeddings while training (NEFTune, arXiv 2310.05914): its alpha, usually 5 to 15. 0: none.
     pub neftune_alpha: f64,
 }
 

@@ -97,7 +97,16 @@ impl Checkpoint {
     /// When it is missing, or in another number format than 16 or 32-bit floats.
     pub fn tensor(&self, name: &str) -> Result<Tensor> {
         let place = self.places.get(name).ok_or_else(|| Error::MissingTensor(name.to_owned()))?;
-        self.shards[*place].tensor(name)
+        self.shards[*place].tensor(name, &[Dtype::F32, Dtype::BF16, Dtype::F16])
+    }
+
+    /// Reads a tensor of bytes: codes, not numbers.
+    ///
+    /// # Errors
+    /// When it is missing, or holds something else.
+    pub fn bytes(&self, name: &str) -> Result<Tensor> {
+        let place = self.places.get(name).ok_or_else(|| Error::MissingTensor(name.to_owned()))?;
+        self.shards[*place].tensor(name, &[Dtype::U8])
     }
 
     /// Reads a tensor as 32-bit floats, and checks its shape.
@@ -139,12 +148,13 @@ impl Shard {
         Ok(Self { path, header, start })
     }
 
-    fn tensor(&self, name: &str) -> Result<Tensor> {
+    fn tensor(&self, name: &str, allowed: &[Dtype]) -> Result<Tensor> {
         let info = self.header.info(name).ok_or_else(|| Error::MissingTensor(name.to_owned()))?;
         let dtype = match info.dtype {
-            Dtype::F32 => DType::F32,
-            Dtype::BF16 => DType::BF16,
-            Dtype::F16 => DType::F16,
+            Dtype::F32 if allowed.contains(&Dtype::F32) => DType::F32,
+            Dtype::BF16 if allowed.contains(&Dtype::BF16) => DType::BF16,
+            Dtype::F16 if allowed.contains(&Dtype::F16) => DType::F16,
+            Dtype::U8 if allowed.contains(&Dtype::U8) => DType::U8,
             other => return Err(Error::Dtype { name: name.to_owned(), dtype: format!("{other:?}") }),
         };
         let (from, to) = info.data_offsets;
@@ -214,5 +224,6 @@ mod tests {
         let checkpoint = Checkpoint::open(folder.path()).unwrap();
         let said = checkpoint.tensor("packed").unwrap_err().to_string();
         assert!(said.contains("packed") && said.contains("U8") && said.contains("quantised"), "{said}");
+        assert_eq!(checkpoint.bytes("packed").unwrap().to_vec1::<u8>().unwrap(), [1, 2]);
     }
 }

@@ -192,6 +192,14 @@ impl Adapter {
         Ok(self)
     }
 
+    /// How many numbers each matrix has, in the order in which they lie.
+    #[must_use]
+    pub fn matrix_sizes(&self) -> Vec<usize> {
+        let mut matrices: Vec<&Range<usize>> = self.slots.iter().flat_map(|slot| [&slot.a, &slot.b]).collect();
+        matrices.sort_by_key(|matrix| matrix.start);
+        matrices.into_iter().map(ExactSizeIterator::len).collect()
+    }
+
     /// What a branch's output counts.
     #[must_use]
     #[expect(clippy::cast_possible_truncation, reason = "ranks are small")]

@@ -4,7 +4,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 use tw_jobs::{sync_folder, write_whole};
 use tw_model::Architecture;
@@ -12,6 +11,7 @@ use tw_model::checkpoint::Checkpoint as Tensors;
 
 use crate::adapter::Adapter;
 use crate::error::{Error, Result};
+use crate::moments::Moments;
 use crate::peft;
 
 const STATE: &str = "state.json";
@@ -26,13 +26,6 @@ pub(crate) struct State {
     pub(crate) step: u64,
     /// Names the spec and the rows: with others the steps would mean something else.
     pub(crate) job: String,
-}
-
-/// What is kept beside the adapter.
-#[derive(Clone, Debug)]
-pub(crate) struct Moments {
-    pub(crate) mean: Tensor,
-    pub(crate) squares: Tensor,
 }
 
 pub(crate) fn name_of(step: u64) -> String {
@@ -57,8 +50,7 @@ pub(crate) fn write(
         }
         fs::create_dir_all(&unfinished).map_err(Error::file(&unfinished))?;
         peft::write(&unfinished, adapter, base)?;
-        let tensors = [("mean".to_owned(), moments.mean.clone()), ("squares".to_owned(), moments.squares.clone())];
-        peft::write_tensors(&unfinished.join(OPTIMIZER), &tensors)?;
+        peft::write_tensors(&unfinished.join(OPTIMIZER), &moments.tensors()?)?;
         let text = serde_json::to_vec_pretty(state).map_err(|error| Error::Spec(error.to_string()))?;
         write_whole(&unfinished.join(STATE), &text)?;
         sync_folder(&unfinished)?;
@@ -112,7 +104,6 @@ pub(crate) fn read(folder: &Path, architecture: &Architecture, job: &str) -> Res
     }
     let adapter = peft::read(folder, architecture)?;
     let tensors = Tensors::file(&folder.join(OPTIMIZER))?;
-    let shape = [adapter.values.elem_count()];
-    let moments = Moments { mean: tensors.floats("mean", &shape)?, squares: tensors.floats("squares", &shape)? };
+    let moments = Moments::read(&tensors, &adapter)?;
     Ok((adapter, moments, state))
 }

@@ -9,6 +9,7 @@ use tw_model::kernel::linear;
 use crate::adapted::{Adapted, Dropout};
 use crate::adapter::Adapter;
 use crate::error::Result;
+use crate::noise::Noise;
 use crate::pack::Pack;
 
 /// Logits are formed for so many bytes at a time, never for all tokens.
@@ -58,6 +59,8 @@ pub struct Pass<'a> {
     pub scale: f32,
     /// Whether branches drop inputs.
     pub dropout: Option<Dropout>,
+    /// Whether the embeddings get noise.
+    pub noise: Option<Noise>,
 }
 
 /// As [`loss`], and adds `scale` times the gradients of the adapter's numbers to `gradients`.
@@ -75,6 +78,9 @@ pub fn gradients(
     let prepared = Prepared::new(&weights.architecture, &pack.layout, &pack.asked);
     let decoder = Decoder { weights, linears: &linears, pack: &prepared };
     let mut hidden = decoder.embed(&pack.tokens)?;
+    if let Some(noise) = pass.noise {
+        noise.add(&hidden, pack)?;
+    }
     let mut saved = Vec::with_capacity(weights.layers.len());
     for layer in 0..weights.layers.len() {
         let (output, kept) = decoder.layer(layer, hidden)?;

@@ -42,7 +42,7 @@ pub enum Error {
     },
     /// The loss or its gradient is no longer a number.
     #[error(
-        "the loss stopped being a number in step {step}: lower the learning rate, then go on from the last checkpoint"
+        "the loss stopped being a number in step {step}: lower the learning rate, and train on from the adapter of an earlier checkpoint"
     )]
     NotANumber {
         /// The step, from 1. It changed nothing.

@@ -24,7 +24,7 @@ fn kept(a: &Architecture, keep: Keep) -> u64 {
 }
 
 /// What a step takes whatever is kept: weights, the adapter with its gradients and states, one layer's working set, a chunk
-/// of logits.
+/// of logits. States are counted with 32 bits, also where they take 8.
 fn fixed(a: &Architecture, trained: usize, tokens: usize) -> u64 {
     let layer = 5 * a.intermediate + 4 * (a.q_width() + 2 * a.kv_width()) + 6 * a.hidden + 2 * a.heads * a.head_dim;
     let merged = 2 * a.hidden * a.intermediate;

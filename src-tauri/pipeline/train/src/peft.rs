@@ -30,7 +30,7 @@ fn read_key(key: &str) -> Option<(usize, Module, &str)> {
     (matrix == "lora_A" || matrix == "lora_B").then_some((layer.parse().ok()?, module, matrix))
 }
 
-/// Writes 32-bit floats with their names and shapes as a safetensors file: whole, or not at all.
+/// Writes floats, or bytes, with their names and shapes as a safetensors file: whole, or not at all.
 pub(crate) fn write_tensors(path: &Path, tensors: &[(String, Tensor)]) -> Result<()> {
     let mut parts = Vec::with_capacity(tensors.len());
     for (name, tensor) in tensors {
@@ -50,7 +50,9 @@ pub(crate) fn write_tensors(path: &Path, tensors: &[(String, Tensor)]) -> Result
 
 fn to_bytes(tensor: &Tensor) -> Result<(Dtype, Vec<u8>)> {
     let flat = tensor.flatten_all()?;
-    Ok(if tensor.dtype() == DType::BF16 {
+    Ok(if tensor.dtype() == DType::U8 {
+        (Dtype::U8, flat.to_vec1::<u8>()?)
+    } else if tensor.dtype() == DType::BF16 {
         // A bf16 is the upper half of a 32-bit float.
         let numbers = flat.to_dtype(DType::F32)?.to_vec1::<f32>()?;
         (Dtype::BF16, numbers.iter().flat_map(|number| number.to_le_bytes()[2..].to_vec()).collect())

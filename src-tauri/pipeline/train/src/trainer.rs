@@ -12,10 +12,12 @@ use tw_model::kernel::adamw;
 
 use crate::adapted::Dropout;
 use crate::adapter::Adapter;
-use crate::checkpoint::{self, Moments, State};
+use crate::checkpoint::{self, State};
 use crate::engine::{self, Pass};
 use crate::error::{Error, Result};
 use crate::memory;
+use crate::moments::Moments;
+use crate::noise::Noise;
 use crate::pack::{Pack, Sequence, pack_rows, sequences};
 use crate::peft;
 
@@ -74,6 +76,10 @@ impl Trainer {
         if spec.accumulation == 0 || (spec.epochs == 0 && spec.steps.is_none()) {
             return Err(Error::Spec("accumulation and epochs must be at least 1".to_owned()));
         }
+        let alpha = spec.optimizer.neftune_alpha;
+        if !(alpha.is_finite() && alpha >= 0.0) {
+            return Err(Error::Spec("NEFTune's alpha must be 0, for no noise, or above".to_owned()));
+        }
         let weights = Weights::read(&spec.model)?;
         for row in rows.iter().chain(validation) {
             weights.check_tokens(&row.tokens)?;
@@ -93,10 +99,9 @@ impl Trainer {
         let count = adapter.values.elem_count();
         let largest = packs.iter().chain(&validation).map(|pack| pack.tokens.len()).max().unwrap_or(0);
         let keep = memory::plan(&weights.architecture, count, largest, spec.memory_bytes)?;
-        let zeros = || Tensor::zeros(count, DType::F32, &Device::Cpu);
         Ok(Self {
-            gradients: zeros()?,
-            moments: Moments { mean: zeros()?, squares: zeros()? },
+            gradients: Tensor::zeros(count, DType::F32, &Device::Cpu)?,
+            moments: Moments::zeros(&adapter, spec.optimizer.eight_bit)?,
             rows: rows.len(),
             row_tokens: rows.iter().map(|row| row.tokens.len()).sum(),
             state: State { step: 0, job: String::new() },
@@ -170,12 +175,14 @@ impl Trainer {
         let mut sum = 0.0;
         for (place, index) in packs.iter().enumerate() {
             let seed = self.spec.seed ^ (self.state.step << 20).wrapping_add(place as u64 + 1);
-            let share = self.adapter.spec.dropout;
+            let (share, alpha) = (self.adapter.spec.dropout, self.spec.optimizer.neftune_alpha);
             #[expect(clippy::cast_possible_truncation, reason = "computed in 32 bits from here on")]
             let pass = Pass {
                 keep: &self.keep,
                 scale: (1.0 / total) as f32,
                 dropout: (share > 0.0).then_some(Dropout { share, seed }),
+                // Another seed than that of dropout: the two have nothing to do with each other.
+                noise: (alpha > 0.0).then_some(Noise { alpha, seed: !seed }),
             };
             sum += engine::gradients(&self.weights, &self.adapter, &self.packs[*index], &pass, &self.gradients)?;
         }
@@ -207,7 +214,7 @@ impl Trainer {
             eps: settings.eps,
             gradient_scale: clip,
         };
-        adamw::step(&self.adapter.values, &self.gradients, &self.moments.mean, &self.moments.squares, &step)?;
+        self.moments.step(&self.adapter, &self.gradients, &step)?;
         self.state.step = number;
         let sum = |count: fn(&Pack) -> usize| packs.iter().map(|index| count(&self.packs[*index])).sum();
         Ok(StepInfo {

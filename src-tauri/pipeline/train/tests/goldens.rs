@@ -16,7 +16,7 @@ fn loss_and_every_gradient_are_those_of_pytorch() {
         let adapter = adapter(&weights, &spec_of(&golden, folder.path()).lora);
         let pack = Pack::new(&rows_of(&golden));
         let found = Tensor::zeros(adapter.values.elem_count(), DType::F32, &Device::Cpu).unwrap();
-        let pass = Pass { keep: &[], scale: (1.0 / pack.weight) as f32, dropout: None };
+        let pass = Pass { keep: &[], scale: (1.0 / pack.weight) as f32, dropout: None, noise: None };
         let sum = gradients(&weights, &adapter, &pack, &pass, &found).unwrap();
         let (ours, expected) = (sum / pack.weight, golden["loss"].as_f64().unwrap());
         assert!((ours - expected).abs() < 1e-5, "{name}: loss {ours}, PyTorch {expected}");

@@ -11,5 +11,6 @@
 mod adapters;
 mod checkpoints;
 mod goldens;
+mod options;
 mod tiny;
 mod tries;

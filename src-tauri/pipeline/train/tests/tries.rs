@@ -34,7 +34,7 @@ fn a_trie_gives_the_gradients_of_its_rows_one_by_one() {
     let folder = model(CONFIG);
     let weights = Weights::read(folder.path()).unwrap();
     let adapter = adapter(&weights, &spec());
-    let pass = Pass { keep: &[], scale: 0.01, dropout: None };
+    let pass = Pass { keep: &[], scale: 0.01, dropout: None, noise: None };
     for seed in 0..6 {
         let rows: Vec<Sequence> = forking_rows(seed, 6 + seed as usize, 40, 61);
         let one_by_one: Vec<Pack> =
@@ -58,8 +58,9 @@ fn what_is_computed_twice_changes_no_bit_also_with_dropout() {
     let adapter = adapter(&weights, &spec());
     let packs = pack(&forking_rows(3, 8, 40, 61), 10_000).unwrap();
     for dropout in [None, Some(Dropout { share: 0.2, seed: 5 })] {
-        let found = [[Keep::All, Keep::All], [Keep::WithoutMlp, Keep::Input], [Keep::Input, Keep::Input]]
-            .map(|keep| bits(&summed(&weights, &adapter, &packs, &Pass { keep: &keep, scale: 1.0, dropout }).1));
+        let found = [[Keep::All, Keep::All], [Keep::WithoutMlp, Keep::Input], [Keep::Input, Keep::Input]].map(|keep| {
+            bits(&summed(&weights, &adapter, &packs, &Pass { keep: &keep, scale: 1.0, dropout, noise: None }).1)
+        });
         assert!(found[0] == found[1] && found[1] == found[2]);
     }
 }
@@ -70,7 +71,7 @@ fn with_dropout_the_gradient_is_the_slope_of_the_loss_with_the_same_inputs_dropp
     let weights = Weights::read(folder.path()).unwrap();
     let adapter = adapter(&weights, &spec());
     let packs = pack(&forking_rows(4, 5, 30, 61), 10_000).unwrap();
-    let pass = |seed| Pass { keep: &[], scale: 1.0, dropout: Some(Dropout { share: 0.3, seed }) };
+    let pass = |seed| Pass { keep: &[], scale: 1.0, dropout: Some(Dropout { share: 0.3, seed }), noise: None };
     let (loss, slope) = summed(&weights, &adapter, &packs, &pass(9));
     let (other, _) = summed(&weights, &adapter, &packs, &pass(10));
     assert!((loss - other).abs() > 1e-4, "another seed drops others");

@@ -29,20 +29,56 @@ pub struct Step {
     pub gradient_scale: f64,
 }
 
+/// A step's numbers as the loop uses them.
+#[derive(Clone, Copy)]
+pub(super) struct Factors {
+    keep: f32,
+    size: f32,
+    root: f32,
+    mean_rest: f32,
+    squares_keep: f32,
+    squares_rest: f32,
+    eps: f32,
+    scale: f32,
+}
+
+impl Factors {
+    #[expect(clippy::cast_possible_truncation, reason = "computed in 32 bits, as PyTorch does")]
+    pub(super) fn of(step: &Step) -> Self {
+        let (bias1, bias2) = (1.0 - step.beta1.powi(step.number), 1.0 - step.beta2.powi(step.number));
+        Self {
+            keep: (1.0 - step.rate * step.weight_decay) as f32,
+            size: (step.rate / bias1) as f32,
+            root: (bias2.sqrt() as f32).recip(),
+            mean_rest: (1.0 - step.beta1) as f32,
+            squares_keep: step.beta2 as f32,
+            squares_rest: (1.0 - step.beta2) as f32,
+            eps: step.eps as f32,
+            scale: step.gradient_scale as f32,
+        }
+    }
+
+    /// The step over equally long slices.
+    #[inline(always)]
+    pub(super) fn apply(&self, values: &mut [f32], gradients: &[f32], mean: &mut [f32], squares: &mut [f32]) {
+        let states = mean.iter_mut().zip(squares.iter_mut());
+        for ((value, (mean, square)), gradient) in values.iter_mut().zip(states).zip(gradients) {
+            let gradient = gradient * self.scale;
+            *mean += (gradient - *mean) * self.mean_rest;
+            *square = *square * self.squares_keep + gradient * gradient * self.squares_rest;
+            *value = *value * self.keep - self.size * (*mean / (square.sqrt() * self.root + self.eps));
+        }
+    }
+}
+
 /// Moves `values` against their `gradients`, and updates the `mean` gradients and mean `squares`. All are as long.
 ///
 /// # Errors
 /// When a tensor is not contiguous 32-bit floats on the CPU.
-#[expect(clippy::cast_possible_truncation, reason = "computed in 32 bits, as PyTorch does")]
 pub fn step(values: &Tensor, gradients: &Tensor, mean: &Tensor, squares: &Tensor, step: &Step) -> Result<()> {
     let gradients = floats(gradients)?;
     let gradients: &[f32] = &gradients;
-    let (bias1, bias2) = (1.0 - step.beta1.powi(step.number), 1.0 - step.beta2.powi(step.number));
-    let keep = (1.0 - step.rate * step.weight_decay) as f32;
-    let size = (step.rate / bias1) as f32;
-    let root = (bias2.sqrt() as f32).recip();
-    let (beta1, beta2) = ((1.0 - step.beta1) as f32, step.beta2 as f32);
-    let (beta2_rest, eps, scale) = ((1.0 - step.beta2) as f32, step.eps as f32, step.gradient_scale as f32);
+    let factors = Factors::of(step);
     let (mut first, mut second) = (Ok(()), Ok(()));
     change(values, |values| {
         first = change(mean, |mean| {
@@ -50,15 +86,7 @@ pub fn step(values: &Tensor, gradients: &Tensor, mean: &Tensor, squares: &Tensor
                 let parts = values.par_chunks_mut(CHUNK).zip(mean.par_chunks_mut(CHUNK));
                 let parts = parts.zip(squares.par_chunks_mut(CHUNK)).zip(gradients.par_chunks(CHUNK));
                 parts.for_each(|(((values, mean), squares), gradients)| {
-                    vectorised(|| {
-                        let states = mean.iter_mut().zip(squares.iter_mut());
-                        for ((value, (mean, square)), gradient) in values.iter_mut().zip(states).zip(gradients) {
-                            let gradient = gradient * scale;
-                            *mean += (gradient - *mean) * beta1;
-                            *square = *square * beta2 + gradient * gradient * beta2_rest;
-                            *value = *value * keep - size * (*mean / (square.sqrt() * root + eps));
-                        }
-                    });
+                    vectorised(|| factors.apply(values, gradients, mean, squares));
                 });
             });
         });

@@ -5,12 +5,14 @@
 //! matrix products are cut; the same machine with the same number of threads gives the same bits.
 
 pub mod adamw;
+pub mod adamw_eight_bit;
 pub mod attention;
 pub mod cross_entropy;
 pub mod dropout;
 pub mod heads;
 pub mod linear;
 mod matrix;
+pub mod noise;
 pub mod norm;
 pub mod rows;
 pub mod swiglu;
