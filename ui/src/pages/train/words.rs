@@ -155,7 +155,7 @@ pub(crate) fn memory(bytes: u64) -> String {
 /// A loss: `1.234`, `0.0412`.
 pub(crate) fn loss(value: f64) -> String {
     match value.abs() {
-        it if it == 0.0 => "0".to_owned(),
+        0.0 => "0".to_owned(),
         it if it < 0.001 => tidy(&format!("{value:.2e}")),
         it if it < 0.1 => format!("{value:.4}"),
         it if it < 100.0 => format!("{value:.3}"),
