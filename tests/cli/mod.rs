@@ -1,5 +1,8 @@
 //! `tw` as scripts use it: exit codes, one JSON document on stdout, and a server that answers its own pages alone.
 
+mod dataset;
+mod hub;
+
 use std::path::Path;
 use std::process::Stdio;
 

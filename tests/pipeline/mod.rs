@@ -12,6 +12,8 @@ mod mcp_servers;
 mod openai_client;
 mod review;
 mod review_browser;
-mod template;
+pub(crate) mod template;
 mod vllm;
 mod window_servers;
+
+pub(crate) use dataset::trace;

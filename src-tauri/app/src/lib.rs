@@ -31,6 +31,7 @@ mod rerun;
 mod review;
 mod runs;
 mod servers;
+mod shorten;
 mod sweep;
 mod traces;
 mod work;

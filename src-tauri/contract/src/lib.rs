@@ -46,7 +46,7 @@ pub use review::{
     Affected, AssistProposal, AssistRequest, AssistTask, Bar, DiffChunk, DiffKind, DiffRequest, DuplicateGroup,
     EditOutcome, EditRequest, EditState, ExportLoss, ExportOutcome, ExportRequest, FieldDiff, FormatInfo, History,
     ImportPlan, ImportPreview, ImportProgress, ImportSource, ImportStarted, ImportedTrace, MessageChange, PairRequest,
-    RepairRequest, Replay, RerunRequest, ReviewMark, ReviewView, RevisionRequest, Selection, TraceStats,
+    RepairRequest, Replay, RerunRequest, ReviewMark, ReviewView, RevisionRequest, Selection, Shortened, TraceStats,
 };
 use tw_artifact::{
     DatasetFamily, DatasetPlan, DatasetVersion, DoctorReport, EndpointConfig, ModelInfo, PreferencePair, ServeLine,

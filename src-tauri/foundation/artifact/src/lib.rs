@@ -12,6 +12,7 @@ mod dataset;
 mod dataset_figures;
 mod edit;
 mod endpoint;
+mod hex;
 mod json;
 mod lint;
 mod message;
@@ -25,7 +26,7 @@ mod unit;
 
 pub use budget::{Budget, BudgetKeep, Budgets, Cut};
 pub use dataset::{
-    DatasetFile, DatasetModel, DatasetPlan, DatasetVersion, DatasetWarning, DatasetWarningKind, LeftOut, OverLimit,
+    DatasetFile, DatasetModel, DatasetPlan, DatasetPush, DatasetVersion, DatasetWarning, DatasetWarningKind, LeftOut, OverLimit,
     SourceTrace, SplitName, SplitTotals, TraceChoice, TrainOn, TrieTotals, Unroll,
 };
 pub use dataset_figures::{DatasetFamily, DatasetPreview, FamilyRow, RowBar, RowFate, TrainingEstimate};
@@ -33,6 +34,7 @@ pub use edit::{EditOp, EditedMessage, Marks, Patch, Revision, TextField, TrainSp
 pub use endpoint::{
     DoctorCheck, DoctorReport, DoctorStatus, EndpointConfig, EndpointPreset, ModelInfo, Sampling, ServeLine,
 };
+pub use hex::hex;
 pub use json::{Json, JsonError, Map, Number};
 pub use lint::{Finding, FindingCount, LintRule, Place, Repair, Severity};
 pub use message::{Arguments, Message, MessageError, Role, ToolCallView};
