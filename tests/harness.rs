@@ -80,7 +80,16 @@ impl Desk {
     /// Imports a file of rows and waits until that is over.
     pub(crate) async fn import(&self, name: &str, text: impl AsRef<[u8]>) -> ImportProgress {
         let base64 = base64::engine::general_purpose::STANDARD.encode(text);
-        let plan = ImportPlan { sources: vec![ImportSource::File { name: name.to_owned(), base64 }], format: None };
+        self.import_all(vec![ImportSource::File { name: name.to_owned(), base64 }]).await
+    }
+
+    /// The same for a file on disk.
+    pub(crate) async fn import_path(&self, path: &Utf8Path) -> ImportProgress {
+        self.import_all(vec![ImportSource::Path(path.to_string())]).await
+    }
+
+    async fn import_all(&self, sources: Vec<ImportSource>) -> ImportProgress {
+        let plan = ImportPlan { sources, format: None };
         let mut events = self.app.events();
         let id = self.api().import_start(plan).await.expect("the import starts").id;
         within(async {

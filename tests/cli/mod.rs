@@ -1,5 +1,7 @@
 //! `tw` as scripts use it: exit codes, one JSON document on stdout, and a server that answers its own pages alone.
 
+mod dataset;
+mod hub;
 mod train;
 
 use std::path::Path;

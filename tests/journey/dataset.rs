@@ -191,6 +191,15 @@ async fn push(open: &Open, hub: &LoopbackHub) -> Result<()> {
     page.see("hub-job-done").await?;
     page.picture("dataset", "8-pushed").await?;
     page.click("hub-job-close").await?;
+    // The version says where it went, here and in the list, with a link to copy.
+    page.see_text("version-pushed", &format!("{USER}/errands")).await?;
+    page.see("version-pushed-copy").await?;
+    page.click("tab-manifest").await?;
+    page.see_text("push-line", "/tree/").await?;
+    page.picture("dataset", "8b-pushes").await?;
+    page.click("version-back").await?;
+    page.see_text("version-row-pushed", &format!("{USER}/errands")).await?;
+    page.picture("dataset", "8c-list").await?;
     let repo = format!("{USER}/errands");
     let files = hub.files(Kind::Dataset, &repo);
     for name in ["README.md", "data/train-00000-of-00001.parquet"] {

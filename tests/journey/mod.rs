@@ -2,6 +2,7 @@
 //! restart, find the trace. Once in the real window, once in Chromium against `tw serve`.
 
 mod dataset;
+mod lens;
 mod page;
 mod review;
 mod review_drafts;
@@ -9,6 +10,7 @@ mod review_files;
 mod review_hostile;
 mod review_keys;
 mod review_many;
+mod review_replay;
 mod servers;
 #[cfg(target_os = "linux")]
 mod system_browser;

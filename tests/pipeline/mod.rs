@@ -14,7 +14,9 @@ mod mcp_servers;
 mod openai_client;
 mod review;
 mod review_browser;
-mod template;
+pub(crate) mod template;
 pub(crate) mod train;
 mod vllm;
 mod window_servers;
+
+pub(crate) use dataset::trace;

@@ -17,7 +17,10 @@ use crate::harness::Desk;
 
 impl Desk {
     async fn review(&self, id: &str) -> ReviewView {
-        self.api().review_open(RevisionRequest { id: id.to_owned(), revision: None }).await.expect("it opens")
+        self.api()
+            .review_open(RevisionRequest { id: id.to_owned(), ..RevisionRequest::default() })
+            .await
+            .expect("it opens")
     }
 
     async fn edit(&self, id: &str, base: u32, op: EditOp) -> EditOutcome {
@@ -367,4 +370,72 @@ async fn what_is_being_written_into_a_trace_is_kept_and_goes_with_it() {
     assert_eq!((kept(&ids[0]).await, kept(&ids[1]).await), (Json::Null, draft));
     desk.api().setting_set(SetSetting { key: key(&ids[1]), value: Json::Null }).await.unwrap();
     assert_eq!(kept(&ids[1]).await, Json::Null);
+}
+
+/// MiB of the longest text, more than a window is sent; another number is taken from `TW_TEST_TEXT_MIB`.
+const TEXT_MIB: usize = 20;
+
+/// The most memory that this process had so far, in MiB.
+#[cfg(target_os = "linux")]
+fn most_memory_mib() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() / 1024
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_text_that_is_too_long_for_any_window_is_imported_opened_edited_and_found() {
+    let mib = std::env::var("TW_TEST_TEXT_MIB").map_or(TEXT_MIB, |mib| mib.parse().unwrap());
+    let desk = Desk::open().await;
+    let mut began = std::time::Instant::now();
+    let mut tell = |what: &str| {
+        println!("{what}: {:?}, at most {} MiB so far", began.elapsed(), most_memory_mib());
+        began = std::time::Instant::now();
+    };
+    let text = "kettle \u{e9}\n".repeat((mib << 20) / 10);
+    let row = json!({"messages": [{"role": "user", "content": "Huge"}, {"role": "assistant", "content": &text}]});
+    let file = desk.workspace().join("huge.jsonl");
+    std::fs::write(
+        &file,
+        format!(
+            "{row}\n{}\n",
+            json!({"messages": [{"role": "user", "content": "Small"}, {"role": "assistant", "content": "Yes."}]})
+        ),
+    )
+    .unwrap();
+    drop(row);
+    tell("written");
+    let progress = desk.import_path(&file).await;
+    assert_eq!((progress.imported, progress.refused_count), (2, 0), "{progress:?}");
+    tell("imported");
+    let found =
+        desk.api().trace_list(TraceQuery { search: "kettle".to_owned(), ..TraceQuery::default() }).await.unwrap();
+    let [summary] = found.traces.as_slice() else { panic!("{found:?}") };
+    assert!(summary.snippet.as_deref().unwrap_or_default().len() < 2_000);
+    tell("found");
+    let request = RevisionRequest { id: summary.id.clone(), revision: None, shorten: true };
+    let payload = serde_json::to_string(&request).unwrap();
+    let reply = desk.app.call("review_open", &payload).await.unwrap();
+    assert!(reply.len() < 2 << 20, "{} bytes go to the window", reply.len());
+    let view: ReviewView = serde_json::from_str(&reply).unwrap();
+    let shown = view.messages[1].message.text();
+    assert!(text.starts_with(&shown) && !shown.is_empty());
+    assert_eq!(view.shortened.iter().map(|it| it.id).collect::<Vec<_>>(), [1]);
+    tell("opened");
+    // Everything else can be edited, and of the long one all that its text is not needed for.
+    let train = desk.edit(&summary.id, 0, EditOp::Train { ids: vec![1], train: Some(false) }).await;
+    assert_eq!(train.shortened.len(), 1);
+    tell("marked");
+    let end = u32::try_from(shown.chars().count()).unwrap();
+    let kept = desk.edit(&summary.id, 1, EditOp::KeepOnly { id: 1, begin: 0, end }).await;
+    assert_eq!((kept.shortened.len(), kept.patches[0].insert[0].message.text().len()), (0, shown.len()));
+    tell("trimmed");
+    for revision in [1, 0] {
+        let undone = desk.api().review_undo(IdRequest { id: summary.id.clone() }).await.unwrap();
+        assert_eq!(undone.state.revision, revision);
+    }
+    tell("undone twice");
+    let whole = desk.review(&summary.id).await;
+    assert!(whole.messages[1].message.text() == text, "nothing of it was lost");
+    tell("read whole");
 }

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use tw_artifact::{EditOp, RunState, TextField, TrainOn, TrainSpan, Unroll};
+use tw_artifact::{DatasetPlan, EditOp, Json, RunState, TextField, TrainOn, TrainSpan, Unroll};
 use tw_contract::{
     EditRequest, EmittedBasis, ErrorCode, IdRequest, KeyChange, LensCheck, LensCheckRequest, LensField, LensRequest,
-    LensSubject, LensView, LensWarningKind, ModelAdd, ModelEntry,
+    LensSubject, LensView, LensWarningKind, ModelAdd, ModelEntry, RowQuery,
 };
 use tw_support::endpoint::{
     AnswerScript, EndpointOptions, Flavour, Script, ScriptedEndpoint, Shape, TextForm, Tokenize, answer,
@@ -20,12 +20,12 @@ fn parity() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("parity")
 }
 
-fn small_tokenizer() -> Tokenizer {
+pub(crate) fn small_tokenizer() -> Tokenizer {
     Tokenizer::load(&parity().join("goldens/template")).unwrap()
 }
 
 /// A model's folder with the small tokenizer and one of our templates.
-fn model_folder(desk: &Desk, template: &str) -> PathBuf {
+pub(crate) fn model_folder(desk: &Desk, template: &str) -> PathBuf {
     let folder = desk.dir.path().join(format!("model-{template}"));
     std::fs::create_dir_all(&folder).unwrap();
     std::fs::copy(parity().join("goldens/template/tokenizer.json"), folder.join("tokenizer.json")).unwrap();
@@ -226,7 +226,7 @@ async fn what_is_trained_is_what_the_model_wrote_by_its_text_and_by_its_ids() {
 }
 
 /// What a server's own template makes of a conversation: ours, written again by hand.
-fn by_hand(body: &Value, end: &str) -> String {
+pub(crate) fn by_hand(body: &Value, end: &str) -> String {
     let mut text = "<|im_start|>system\nYou are a small model<|im_end|>\n".to_owned();
     for message in body["messages"].as_array().unwrap() {
         let role = message["role"].as_str().unwrap();
@@ -276,10 +276,7 @@ async fn reasoning_goes_to_a_server_under_the_name_that_it_knows() {
     add_model(&desk, "think").await;
     let endpoint = ScriptedEndpoint::start([answer()]).await.unwrap();
     let endpoint_id = desk.add_endpoint(&endpoint.base_url(), KeyChange::Keep).await;
-    let row = LensRequest {
-        kwargs: tw_artifact::Json::parse(r#"{"enable_thinking":true}"#).unwrap(),
-        ..LensRequest::of_trace(&id)
-    };
+    let row = LensRequest { kwargs: Json::parse(r#"{"enable_thinking":true}"#).unwrap(), ..LensRequest::of_trace(&id) };
     let check = desk.api().lens_check(LensCheckRequest { row, endpoint_id, model: String::new() }).await.unwrap();
     assert!(matches!(check, LensCheck::Differs { .. }), "{check:?}");
     let requests = endpoint.requests();
@@ -343,4 +340,57 @@ fn goldens_are_what_transformers_gives() {
         "template_corpus.py",
         &["--corpus".as_ref(), &templates, "--node-modules".as_ref(), &modules, "--every".as_ref(), every],
     );
+}
+
+#[tokio::test]
+async fn the_lens_of_a_dataset_row_is_as_its_version_was_built() {
+    let desk = Desk::open().await;
+    desk.import_traces(&[super::trace("shoes", 2)]).await;
+    let folder = model_folder(&desk, "chatml");
+    let file = folder.join("chat_template.jinja");
+    let template =
+        format!("{{% if tone %}}In a {{{{ tone }}}} tone.{{% endif %}}{}", std::fs::read_to_string(&file).unwrap());
+    std::fs::write(&file, &template).unwrap();
+    // By path: the workspace's list of models stays empty.
+    let plan = DatasetPlan {
+        name: "finds".to_owned(),
+        model: Some(folder.display().to_string()),
+        kwargs: Json::parse(r#"{"tone":"calm"}"#).unwrap(),
+        ..DatasetPlan::default()
+    };
+    let version = desk.build(plan).await.version.unwrap();
+    let of_version = desk.api().dataset_view(IdRequest { id: version.id.clone() }).await.unwrap();
+    let own = of_version.model.expect("the version's model is there");
+    assert_eq!((own.name.as_str(), &own.id), ("model-chatml", &own.path));
+    assert!(desk.api().model_list(Default::default()).await.unwrap().is_empty());
+
+    let rows = RowQuery { id: version.id.clone(), ..RowQuery::default() };
+    let rows = desk.api().dataset_rows(rows).await.unwrap().rows;
+    let subject = |row: &str| LensSubject::Dataset { version: version.id.clone(), row: row.to_owned() };
+    for row in &rows {
+        let view = open(&desk, LensRequest::of(subject(&row.id))).await;
+        assert!(view.text.starts_with("In a calm tone."), "{}", view.text);
+        assert_eq!((view.ids.len(), view.trained), (row.tokens as usize, row.trained_tokens), "as it was counted");
+        assert_eq!(view.model, "model-chatml");
+    }
+    // The same model by its id; variables of one's own take the place of the version's.
+    let last = subject(&rows[0].id);
+    let named = LensRequest { model: Some(own.id.clone()), ..LensRequest::of(last.clone()) };
+    assert!(open(&desk, named.clone()).await.text.starts_with("In a calm tone."));
+    let without = LensRequest { kwargs: Json::parse("{}").unwrap(), ..named.clone() };
+    assert!(!open(&desk, without).await.text.contains("tone."));
+
+    // Files that were changed since are told; another model that a person picks is not.
+    let kinds = |view: LensView| view.warnings.into_iter().map(|it| it.kind).collect::<Vec<_>>();
+    assert!(!kinds(open(&desk, named.clone()).await).contains(&LensWarningKind::OtherModel));
+    std::fs::write(&file, format!("{template} ")).unwrap();
+    assert_eq!(kinds(open(&desk, named.clone()).await)[0], LensWarningKind::OtherModel);
+    let other = add_model(&desk, "think").await;
+    let other = LensRequest { model: Some(other.id), ..named.clone() };
+    assert!(!kinds(open(&desk, other).await).contains(&LensWarningKind::OtherModel));
+    std::fs::remove_dir_all(&folder).unwrap();
+    let of_version = desk.api().dataset_view(IdRequest { id: version.id.clone() }).await.unwrap();
+    assert_eq!(of_version.model, None);
+    let error = desk.api().lens_open(LensRequest::of(last)).await.unwrap_err();
+    assert_eq!(error.code, ErrorCode::NotFound);
 }

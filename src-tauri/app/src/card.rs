@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use sha2::{Digest, Sha256};
-use tw_artifact::{Json, SplitTotals, TraceChoice};
+use tw_artifact::{Json, SplitTotals, TraceChoice, hex};
 use tw_contract::DatasetView;
 
 /// Characters of each text of the example.
@@ -222,7 +222,7 @@ fn shortened(json: &Json) -> Json {
 }
 
 fn checksum(text: &str) -> String {
-    Sha256::digest(text.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(text.as_bytes())[..8])
 }
 
 /// Whether somebody changed the card after it was written here.

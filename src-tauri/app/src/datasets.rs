@@ -51,7 +51,8 @@ impl App {
                     Ok(manifest) => manifest.problem(&root.join(&version.id)),
                     Err(_) => Some("Its files are gone.".to_owned()),
                 };
-                DatasetVersion { problem, ..version }
+                let pushes = tw_dataset::pushes(&root, &version.id);
+                DatasetVersion { problem, pushes, ..version }
             };
             versions.into_iter().map(check).collect()
         })
@@ -88,16 +89,22 @@ impl App {
         let heads = self.store.heads(ids).await.api()?;
         let changed = manifest.sources.iter().filter(|it| heads.get(&it.id) != Some(&it.revision)).count();
         let problem = manifest.problem(&folder);
+        let pushes = tw_dataset::pushes(&self.datasets_folder(), &version.id);
         let figures = manifest.figures;
         let estimates = tw_dataset::estimates(&figures, None);
+        let model = match manifest.plan.model.as_deref() {
+            Some(reference) if manifest.model.is_some() => self.model_entry(Some(reference)).await.ok(),
+            _ => None,
+        };
         Ok(DatasetView {
-            version: DatasetVersion { problem, ..version },
+            version: DatasetVersion { problem, pushes, ..version },
             plan: manifest.plan,
             figures: DatasetPreview { estimates, ..figures },
             sources: manifest.sources,
             files: manifest.files,
             folder: folder.to_string_lossy().into_owned(),
             changed: u32::try_from(changed).unwrap_or(u32::MAX),
+            model,
         })
     }
 

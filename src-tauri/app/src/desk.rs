@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use tw_artifact::{EditedMessage, Finding, Patch, RunState, TraceSummary};
 use tw_contract::{ApiError, EditState};
-use tw_review::LintInput;
+use tw_review::{LintInput, LintMemory};
 use tw_store::{Committed, OpenTrace};
 
 use crate::App;
@@ -21,11 +21,13 @@ const MOST_TOKENS: u64 = 16 << 20;
 pub(crate) struct Desk {
     pub(crate) trace: OpenTrace,
     findings: OnceLock<Vec<Finding>>,
+    /// What lint remembers of messages, at whatever revision it saw them.
+    memory: Mutex<LintMemory>,
 }
 
 impl Desk {
-    pub(crate) const fn new(trace: OpenTrace) -> Self {
-        Self { trace, findings: OnceLock::new() }
+    pub(crate) fn new(trace: OpenTrace) -> Self {
+        Self { trace, findings: OnceLock::new(), memory: Mutex::default() }
     }
 
     pub(crate) fn messages(&self) -> &[EditedMessage] {
@@ -36,17 +38,17 @@ impl Desk {
     pub(crate) fn lint(&self, messages: &[EditedMessage]) -> Vec<Finding> {
         let OpenTrace { summary, settings, calls, ending, edition, .. } = &self.trace;
         let steering = settings.as_ref().map_or("", |settings| settings.spec.steering_prompt.as_str());
-        with_linter(|linter| {
-            linter.lint(&LintInput {
-                messages,
-                tools: &edition.tools,
-                calls,
-                steering_prompt: steering,
-                state: summary.state,
-                ending: ending.as_deref(),
-                is_collected: settings.is_some(),
-            })
-        })
+        let input = LintInput {
+            messages,
+            tools: &edition.tools,
+            calls,
+            steering_prompt: steering,
+            state: summary.state,
+            ending: ending.as_deref(),
+            is_collected: settings.is_some(),
+        };
+        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        with_linter(|linter| linter.lint_again(&input, &mut memory))
     }
 
     /// What lint finds in it as it is; looked for once. Takes time that grows with the trace.
@@ -64,6 +66,12 @@ impl Desk {
         }
     }
 
+    /// The same desk once more. Messages and texts are shared.
+    fn copy(&self) -> Self {
+        let memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Self { trace: self.trace.clone(), findings: OnceLock::new(), memory: Mutex::new(memory) }
+    }
+
     /// The desk after an edit, an undo or a redo; `findings` where they are known.
     fn carried_on(mut self, committed: &Committed, findings: Option<Vec<Finding>>) -> Self {
         let edition = &mut self.trace.edition;
@@ -76,7 +84,8 @@ impl Desk {
             edition.next_id = edition.next_id.max(newest);
             put(&mut edition.messages, patch);
         }
-        Self { trace: self.trace, findings: findings.map_or_else(OnceLock::new, OnceLock::from) }
+        self.findings = findings.map_or_else(OnceLock::new, OnceLock::from);
+        self
     }
 }
 
@@ -177,7 +186,7 @@ impl App {
             return self.desk(&id).await;
         }
         // Mostly nobody else has it, and nothing is copied.
-        let desk = Arc::try_unwrap(desk).unwrap_or_else(|shared| Desk::new(shared.trace.clone()));
+        let desk = Arc::try_unwrap(desk).unwrap_or_else(|shared| shared.copy());
         let mut desk = desk.carried_on(committed, findings);
         let summary = self.store.summary(&id).await.api()?;
         let is_there = summary.revision == committed.revision && summary.state == desk.trace.summary.state;
@@ -240,7 +249,7 @@ mod tests {
         let (open, anew) = (app.desk(id).await.unwrap(), app.desk_at(id, None).await.unwrap());
         assert_eq!(open.trace, anew.trace);
         assert_eq!(open.findings(), anew.findings());
-        let view = app.open_review(RevisionRequest { id: id.to_owned(), revision: None }).await.unwrap();
+        let view = app.open_review(RevisionRequest { id: id.to_owned(), ..RevisionRequest::default() }).await.unwrap();
         assert_eq!((view.messages, view.state), (anew.messages().to_vec(), anew.state()));
         assert_eq!(view.summary, app.store.summary(id).await.unwrap());
     }

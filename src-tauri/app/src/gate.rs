@@ -11,7 +11,7 @@ use std::path::Path;
 use aho_corasick::{AhoCorasick, MatchKind};
 use indexmap::IndexMap;
 use sha2::{Digest, Sha256};
-use tw_artifact::{Json, Map};
+use tw_artifact::{Json, Map, hex};
 use tw_contract::{ApiError, ErrorCode, HitAction, HitDecision, HitPlace, HitTarget, PublishHit};
 use tw_formats::TextCell;
 use tw_review::{sensitive, stands_alone};
@@ -76,7 +76,7 @@ fn id_of(kind: &str, value: &str) -> String {
     } else {
         hash.update(value);
     }
-    hash.finalize().iter().take(12).map(|byte| format!("{byte:02x}")).collect()
+    hex(&hash.finalize()[..12])
 }
 
 /// Enough to recognise one's own value, not enough to use it.

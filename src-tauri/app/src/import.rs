@@ -30,7 +30,7 @@ use crate::linters::with_linter;
 use crate::lock;
 
 /// Traces that are kept together: all or none of them.
-const BATCH: usize = 64;
+const BATCH: usize = 256;
 /// A batch ends early at so much text, so that a few large traces do not wait for many.
 const BATCH_BYTES: u64 = 8 << 20;
 /// Batches that are worked on or wait to be written, at least and at most.

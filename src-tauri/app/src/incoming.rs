@@ -104,12 +104,12 @@ impl Incoming {
             return named;
         }
         let first = self.trace.messages.iter().find(|it| it.message.role() == Role::User);
-        first.map(|it| title_of(&it.message.text())).unwrap_or_default()
+        first.map(|it| title_of(&it.message.text_ref())).unwrap_or_default()
     }
 
     /// About how much text it is, in bytes.
     pub(crate) fn bytes(&self) -> u64 {
-        let of = |it: &FormatMessage| it.message.text().len() + it.message.reasoning().map_or(0, str::len) + 200;
+        let of = |it: &FormatMessage| it.message.text_ref().len() + it.message.reasoning().map_or(0, str::len) + 200;
         self.trace.messages.iter().map(of).sum::<usize>() as u64
     }
 

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use jiff::civil::DateTime;
-use tw_artifact::{DatasetPlan, Marks, Message, Role, StepRecord};
+use tw_artifact::{DatasetModel, DatasetPlan, Map, Marks, Message, Role, StepRecord};
 use tw_contract::{
     ApiError, DatasetRow, EmittedBasis, KeyChange, LensCheck, LensCheckRequest, LensEmitted, LensField, LensMessage,
     LensNormalised, LensRequest, LensRow, LensRun, LensSource, LensStretch, LensSubject, LensView, LensWarning,
@@ -58,6 +58,10 @@ struct Opened {
     source: Source,
     rendered: RenderedRow,
     model: RowModel,
+    /// What the dataset version was built with, where its own model was asked for and is another one now.
+    other_model: Option<String>,
+    /// The template's variables.
+    kwargs: Map,
 }
 
 impl App {
@@ -71,7 +75,8 @@ impl App {
         match &request.subject {
             LensSubject::Trace { id, revision, unroll, row } => {
                 let trace = self.store.open_trace(id, *revision).await.api()?;
-                let model = self.row_model(request.model.as_deref(), request).await?;
+                let kwargs = kwargs(&request.kwargs)?;
+                let model = self.row_model(request.model.as_deref(), request, &kwargs).await?;
                 let plan = DatasetPlan {
                     unroll: *unroll,
                     train: request.train,
@@ -83,7 +88,7 @@ impl App {
                 let max_tokens = limit(request);
                 blocking(move || {
                     let source = row_of_trace(trace, &plan, normalise, row, &model)?;
-                    opened(source, model, max_tokens, now)
+                    opened(source, model, kwargs, max_tokens, now)
                 })
                 .await?
             }
@@ -91,18 +96,33 @@ impl App {
                 let view = self.view_dataset(version).await?;
                 let asked = tw_contract::RowRequest { id: version.clone(), row: row.clone() };
                 let row = self.dataset_row_of(asked).await?;
-                let model = request.model.as_deref().or(view.plan.model.as_deref());
-                let model = self.row_model(model, request).await?;
+                let own = view.plan.model.as_deref();
+                let kwargs = kwargs(if request.kwargs.is_null() { &view.plan.kwargs } else { &request.kwargs })?;
+                let model = self.row_model(request.model.as_deref().or(own), request, &kwargs).await?;
+                let is_own = match (&request.model, &view.model, &request.template) {
+                    (_, _, Some(_)) => false,
+                    (None, _, None) => true,
+                    (Some(asked), own, None) => own.as_ref().is_some_and(|own| own.id == *asked || own.path == *asked),
+                };
+                let built = view.version.model.filter(|_| is_own);
+                let other_model = built.and_then(|built| other_model(&built, &model.model()));
                 let max_tokens = limit(request);
-                blocking(move || opened(row_of_dataset(row), model, max_tokens, now)).await?
+                let make = move || opened(row_of_dataset(row), model, kwargs, max_tokens, now);
+                let mut opened = blocking(make).await??;
+                opened.other_model = other_model;
+                Ok(opened)
             }
         }
     }
 
-    async fn row_model(&self, reference: Option<&str>, request: &LensRequest) -> Result<RowModel, ApiError> {
+    async fn row_model(
+        &self,
+        reference: Option<&str>,
+        request: &LensRequest,
+        kwargs: &Map,
+    ) -> Result<RowModel, ApiError> {
         let (entry, loaded) = self.model(reference).await?;
-        let kwargs = kwargs(&request.kwargs)?;
-        let given = request.template.clone();
+        let (given, kwargs) = (request.template.clone(), kwargs.clone());
         blocking(move || RowModel::new(&entry, loaded, given.as_deref(), &kwargs)).await?.api()
     }
 
@@ -113,14 +133,13 @@ impl App {
         let endpoint = self.endpoint(&endpoint_id).await?;
         let model = if model.is_empty() { endpoint.model.clone() } else { model };
         let client = self.client_of(&endpoint, KeyChange::Keep).await?;
-        let kwargs = kwargs(&row.kwargs)?;
         let rendered_row = &opened.source.row;
         let asked = TokenizeRequest {
             model: &model,
             messages: &rendered_row.messages,
             tools: rendered_row.tools.as_deref().unwrap_or_default(),
             generation_prompt: false,
-            kwargs: &kwargs,
+            kwargs: &opened.kwargs,
         };
         let Some(theirs) = client.tokenize(&asked).await.api()? else { return Ok(LensCheck::NotOffered) };
         blocking(move || compare(&opened, &theirs)).await
@@ -134,6 +153,7 @@ fn limit(request: &LensRequest) -> Option<usize> {
 fn opened(
     source: Source,
     model: RowModel,
+    kwargs: Map,
     max_tokens: Option<usize>,
     now: Option<DateTime>,
 ) -> Result<Opened, ApiError> {
@@ -142,7 +162,22 @@ fn opened(
     let settings = MakeSettings { train: Train::All, max_tokens, headers: true, now };
     let maker = model.maker(source.row.tools.is_some());
     let rendered = maker.make(&model.loaded().tokenizer, &source.row, settings).api()?;
-    Ok(Opened { source, rendered, model })
+    Ok(Opened { source, rendered, model, other_model: None, kwargs })
+}
+
+/// What of a model is not as it was when a version was built.
+fn other_model(built: &DatasetModel, now: &DatasetModel) -> Option<String> {
+    let what = match (built.tokenizer_sha256 == now.tokenizer_sha256, built.template_sha256 == now.template_sha256) {
+        (true, true) => return None,
+        (false, true) => "tokenizer is not the one",
+        (true, false) => "template is not the one",
+        (false, false) => "tokenizer and template are not those",
+    };
+    Some(format!(
+        "The {what} that this version was built with: the files of {} were changed since. Its counts are of then, this row \
+         is rendered as of now.",
+        built.name
+    ))
 }
 
 /// One of the rows that a dataset would make of a trace.
@@ -245,7 +280,7 @@ fn row_of_dataset(row: DatasetRow) -> Source {
 }
 
 fn view(opened: Opened) -> LensView {
-    let Opened { source, rendered, model } = opened;
+    let Opened { source, rendered, model, other_model, .. } = opened;
     let lens = rendered.lens(&source.row.messages);
     let emitted = emitted(&source, &rendered, &model.loaded().tokenizer);
     let mut warnings: Vec<LensWarning> = rendered.warnings.iter().map(warning).collect();
@@ -253,6 +288,9 @@ fn view(opened: Opened) -> LensView {
     let differing: Vec<u32> = emitted.iter().filter(|one| !one.same && !one.edited).map(|one| one.message).collect();
     if !differing.is_empty() {
         warnings.insert(0, not_as_emitted(differing));
+    }
+    if let Some(text) = other_model {
+        warnings.insert(0, LensWarning { kind: LensWarningKind::OtherModel, messages: Vec::new(), text });
     }
     let normalised: Vec<LensNormalised> = source
         .normalised

@@ -33,6 +33,7 @@ mod rerun;
 mod review;
 mod runs;
 mod servers;
+mod shorten;
 mod sweep;
 mod traces;
 mod train;

@@ -131,22 +131,7 @@ impl App {
     /// A model of the list by its id, or one that lies in a folder or file and is not in the list; `None` takes the
     /// first of the list.
     pub(crate) async fn model(&self, reference: Option<&str>) -> Result<(ModelEntry, Arc<Loaded>), ApiError> {
-        let kept = self.list_models().await?;
-        let entry = match reference {
-            Some(text) => match kept.into_iter().find(|model| model.id == text || model.path == text) {
-                Some(entry) => entry,
-                None if Path::new(text).exists() => {
-                    let path = full_path(text)?;
-                    let name = own_name(&path);
-                    ModelEntry { name, path: path.display().to_string(), ..ModelEntry::default() }
-                }
-                None => {
-                    let hint = "Pick another one, or add its folder again.";
-                    return Err(ApiError::not_found("model").with_hint(hint));
-                }
-            },
-            None => kept.into_iter().next().ok_or_else(no_model)?,
-        };
+        let entry = self.model_entry(reference).await?;
         if let Some(problem) = &entry.problem {
             return Err(ApiError::new(ErrorCode::NotFound, problem.clone())
                 .with_hint("Bring its files back, or pick another model."));
@@ -155,6 +140,26 @@ impl App {
         let path = PathBuf::from(&entry.path);
         let loaded = blocking(move || models.load(&path).api()).await??;
         Ok((entry, loaded))
+    }
+
+    /// What [`Self::model`] finds, without reading its files.
+    pub(crate) async fn model_entry(&self, reference: Option<&str>) -> Result<ModelEntry, ApiError> {
+        let mut kept = self.list_models().await?.into_iter();
+        let Some(text) = reference else { return kept.next().ok_or_else(no_model) };
+        // Paths of the list have no links and no `..` in them.
+        let path = Path::new(text).exists().then(|| full_path(text)).transpose()?;
+        let shown = path.as_ref().map(|path| path.display().to_string());
+        let is_it = |model: &ModelEntry| model.id == text || model.path == text || Some(&model.path) == shown.as_ref();
+        match (kept.find(is_it), path, shown) {
+            (Some(entry), ..) => Ok(entry),
+            (None, Some(path), Some(shown)) => {
+                Ok(ModelEntry { id: shown.clone(), name: own_name(&path), path: shown, ..ModelEntry::default() })
+            }
+            _ => {
+                let hint = "Pick another one, or add its folder again.";
+                Err(ApiError::not_found("model").with_hint(hint))
+            }
+        }
     }
 }
 

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tw_artifact::Json;
+use tw_artifact::{DatasetPush, Json};
 use tw_contract::{
-    ApiError, CardChoice, Commands, DatasetView, ErrorCode, FileChange, HitAction, HubEnd, HubJob, HubOutcome,
-    HubPhase, IdRequest, PublishCheck, PublishFile, PublishHit, PublishPlan, PublishWhat,
+    ApiError, CardChoice, Commands, DatasetView, ErrorCode, Event, EventBody, FileChange, HitAction, HubEnd, HubJob,
+    HubOutcome, HubPhase, IdRequest, PublishCheck, PublishFile, PublishHit, PublishPlan, PublishWhat,
 };
 use tw_formats::{Format, FormatTrace};
 use tw_hub::{Change, FileDiff, HubClient, HubError, LocalFile, Push, RemoteFile, RepoId, RepoInfo, RepoKind, diff};
@@ -166,6 +166,7 @@ impl App {
         };
         let pushed = client.push(&push, &work).await.api()?;
         self.remember_allowed(&staged.hits).await?;
+        self.remember_push(&staged.view.version.id, &repo, &client, &pushed.commit).await;
         let changed = changes.iter().filter(|change| change.change != Change::Same).count();
         let summary = if changed == 0 {
             format!("{} has all of this already: nothing was sent.", repo.id())
@@ -179,6 +180,23 @@ impl App {
             files: changes.iter().map(publish_file).collect(),
             ..HubOutcome::default()
         })
+    }
+
+    /// The push is made: that it cannot be remembered is no reason to call it failed.
+    async fn remember_push(&self, version: &str, repo: &RepoId, client: &HubClient, commit: &str) {
+        let push = DatasetPush {
+            repo: repo.id(),
+            commit: commit.to_owned(),
+            url: format!("{}/tree/{commit}", client.page_of(repo)),
+            at_ms: jiff::Timestamp::now().as_millisecond(),
+        };
+        let (root, version) = (self.datasets_folder(), version.to_owned());
+        match crate::blocking(move || tw_dataset::add_push(&root, &version, &push).api()).await {
+            Ok(Ok(())) => {
+                self.hub.emit(Event::DATASETS, EventBody::DatasetsChanged);
+            }
+            Ok(Err(error)) | Err(error) => tracing::warn!(%error, "where the version was pushed to is not remembered"),
+        }
     }
 
     async fn remember_allowed(&self, hits: &[PublishHit]) -> Result<(), ApiError> {

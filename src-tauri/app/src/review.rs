@@ -14,6 +14,7 @@ use tw_store::{Committed, NewRevision, OpenTrace};
 use crate::App;
 use crate::desk::{Desk, must_rest};
 use crate::errors::{Api, IntoApi};
+use crate::shorten::{shorten, shorten_change, shorten_patches};
 
 /// How long repairs are looked for; what is left over is found again.
 const REPAIR_TIME: Duration = Duration::from_secs(10);
@@ -46,8 +47,9 @@ impl App {
         }
         // Read after the findings were kept: the list and the editor say the same.
         let summary = self.store.summary(&request.id).await.api()?;
-        let OpenTrace { settings, steps, calls, ending, captured, edition, .. } =
+        let OpenTrace { settings, steps, calls, ending, captured, mut edition, .. } =
             Arc::try_unwrap(desk).map_or_else(|shared| shared.trace.clone(), |desk| desk.trace);
+        let shortened = if request.shorten { shorten(&mut edition.messages) } else { Vec::new() };
         Ok(ReviewView {
             summary,
             settings,
@@ -60,6 +62,7 @@ impl App {
             state,
             branches,
             pairs,
+            shortened,
         })
     }
 
@@ -98,7 +101,7 @@ impl App {
         })
         .await??;
         let Some((messages, findings)) = changed else {
-            return Ok(EditOutcome { did: String::new(), patches: Vec::new(), state: desk.state() });
+            return Ok(EditOutcome { state: desk.state(), ..EditOutcome::default() });
         };
         let new = NewRevision {
             base,
@@ -141,7 +144,7 @@ impl App {
         let moved = if forward { self.store.redo(id).await } else { self.store.undo(id).await }.api()?;
         let Some(committed) = moved else {
             self.look_over(&desk).await?;
-            return Ok(EditOutcome { did: String::new(), patches: Vec::new(), state: desk.state() });
+            return Ok(EditOutcome { state: desk.state(), ..EditOutcome::default() });
         };
         let desk = self.carry_on(desk, &committed, None).await?;
         self.look_over(&desk).await?;
@@ -158,9 +161,13 @@ impl App {
     pub(crate) async fn diff(&self, request: DiffRequest) -> Result<Vec<MessageChange>, ApiError> {
         let before = self.store.edition(&request.id, Some(request.from)).await.api()?;
         let after = self.store.edition(&request.id, request.to).await.api()?;
-        let compare = move || tw_review::compare(&before.messages, &after.messages);
-        let diffs = crate::blocking(compare).await?;
-        Ok(diffs.into_iter().map(message_change).collect())
+        let compare = move || {
+            let diffs = tw_review::compare(&before.messages, &after.messages);
+            let mut changes: Vec<MessageChange> = diffs.into_iter().map(message_change).collect();
+            changes.iter_mut().for_each(shorten_change);
+            changes
+        };
+        crate::blocking(compare).await
     }
 
     pub(crate) async fn mark(&self, request: ReviewMark) -> Result<Affected, ApiError> {
@@ -209,8 +216,9 @@ fn repairs(desk: &Desk, rule: LintRule) -> Vec<EditOp> {
     ops
 }
 
-fn outcome(committed: Committed, desk: &Desk) -> EditOutcome {
-    EditOutcome { did: committed.did, patches: committed.patches, state: desk.state() }
+fn outcome(mut committed: Committed, desk: &Desk) -> EditOutcome {
+    let shortened = shorten_patches(&mut committed.patches);
+    EditOutcome { did: committed.did, patches: committed.patches, state: desk.state(), shortened }
 }
 
 /// The trace changed under the person's hands.

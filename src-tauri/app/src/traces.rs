@@ -18,6 +18,7 @@ impl App {
             traces: list.traces,
             total: list.total,
             reviewed: list.reviewed,
+            counted: list.counted,
             problems: list.problems,
             tags: facets.tags,
             models: facets.models,
@@ -139,6 +140,7 @@ pub(crate) fn store_query(query: TraceQuery) -> tw_store::TraceQuery {
         descending: descending != query.reverse,
         limit: if query.limit == 0 { 100 } else { query.limit },
         offset: query.offset,
+        quick: query.quick,
         ..tw_store::TraceQuery::default()
     }
 }

@@ -153,8 +153,9 @@ async fn list(place: &Place, report: &Report) -> anyhow::Result<()> {
         let line = |version: &DatasetVersion| {
             let DatasetVersion { name, train, validation, .. } = version;
             let problem = version.problem.as_deref().map(|problem| format!("  {problem}")).unwrap_or_default();
+            let pushed = version.pushes.first().map(|push| format!("  at {}", push.url)).unwrap_or_default();
             format!(
-                "{}  {name}  {} + {} rows, {} tokens{problem}",
+                "{}  {name}  {} + {} rows, {} tokens{pushed}{problem}",
                 version.short_id(),
                 train.rows,
                 validation.rows,
@@ -173,6 +174,9 @@ async fn show(place: &Place, args: &OfDataset, report: &Report) -> anyhow::Resul
         let mut text = format!("{}  {}\n{}\n", view.version.id, view.version.name, figures(&view.figures));
         for file in &view.files {
             text.push_str(&format!("{}/{}  {} rows, {} bytes\n", view.folder, file.name, file.rows, file.bytes));
+        }
+        for push in &view.version.pushes {
+            text.push_str(&format!("pushed to {}\n", push.url));
         }
         if view.changed > 0 {
             text.push_str(&format!("{} of its traces were changed since\n", view.changed));

@@ -83,7 +83,7 @@ pub(crate) async fn lint(place: &Place, args: &Lint, report: &Report) -> anyhow:
     let app = place.open().await?;
     let mut linted = Vec::new();
     for summary in all(&app, args.query.as_deref()).await? {
-        let view = client(&app).review_open(RevisionRequest { id: summary.id, revision: None }).await?;
+        let view = client(&app).review_open(RevisionRequest { id: summary.id, ..RevisionRequest::default() }).await?;
         let findings = view.state.findings;
         if !findings.is_empty() {
             linted.push(Linted { id: view.summary.id, title: view.summary.title, findings });

@@ -115,7 +115,9 @@ pub(crate) async fn all(app: &std::sync::Arc<tw_app::App>, query: Option<&str>) 
 
 pub(crate) async fn show(place: &Place, args: &Show, report: &Report) -> anyhow::Result<()> {
     let app = place.open().await?;
-    let view = client(&app).review_open(RevisionRequest { id: args.id.clone(), revision: args.revision }).await?;
+    let view = client(&app)
+        .review_open(RevisionRequest { id: args.id.clone(), revision: args.revision, shorten: false })
+        .await?;
     app.shutdown().await;
     report.result(&view, || {
         let summary = &view.summary;

@@ -10,7 +10,7 @@ use tw_artifact::{
     ToolDefinition, TrainSpan,
 };
 
-use crate::ExportLoss;
+use crate::{ExportLoss, ModelEntry};
 
 /// What a work does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,6 +63,10 @@ pub struct DatasetView {
     pub folder: String,
     /// Traces of it that stand at another revision now, or are gone.
     pub changed: u32,
+    /// The model of its plan as it is there now: one of the list, or one that was given by path, with that as its id.
+    /// `None` where the plan names none, or it is gone.
+    #[serde(default)]
+    pub model: Option<ModelEntry>,
 }
 
 /// Families of a version.

@@ -10,7 +10,7 @@ use tw_artifact::{Json, Role, TrainOn, Unroll};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ModelEntry {
-    /// Unique in the workspace; what a [`LensRequest`] and a dataset's plan name.
+    /// Unique in the workspace; what a [`LensRequest`] and a dataset's plan name. Of one that is not in the list, its path.
     pub id: String,
     /// The person's name for it.
     pub name: String,
@@ -88,7 +88,7 @@ pub enum LensSubject {
 pub struct LensRequest {
     /// Which.
     pub subject: LensSubject,
-    /// The model ([`ModelEntry::id`]); `None` for the dataset version's own, else the first of the list.
+    /// The model ([`ModelEntry::id`], or its path); `None` for the dataset version's own, else the first of the list.
     pub model: Option<String>,
     /// A template's text in place of the model's own.
     pub template: Option<String>,
@@ -98,7 +98,8 @@ pub struct LensRequest {
     pub drop_steering: bool,
     /// Whether line breaks that servers leave around reasoning and calls are taken away, as datasets do by default.
     pub normalise: bool,
-    /// More variables of the template (`enable_thinking`), an object or `null`.
+    /// More variables of the template (`enable_thinking`): an object. `null` is none; of a dataset's row, those that its
+    /// version was built with.
     pub kwargs: Json,
     /// Most tokens of a row: a warning says what a longer one loses.
     pub max_tokens: Option<u32>,
@@ -271,6 +272,8 @@ pub enum LensWarningKind {
     WhitespaceNormalised,
     /// What would be trained is not what the model wrote.
     NotAsEmitted,
+    /// The model's files are not those that the dataset version was built with.
+    OtherModel,
 }
 
 /// What a person should know about the row.

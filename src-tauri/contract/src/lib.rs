@@ -51,7 +51,7 @@ pub use review::{
     Affected, AssistProposal, AssistRequest, AssistTask, Bar, DiffChunk, DiffKind, DiffRequest, DuplicateGroup,
     EditOutcome, EditRequest, EditState, ExportLoss, ExportOutcome, ExportRequest, FieldDiff, FormatInfo, History,
     ImportPlan, ImportPreview, ImportProgress, ImportSource, ImportStarted, ImportedTrace, MessageChange, PairRequest,
-    RepairRequest, Replay, RerunRequest, ReviewMark, ReviewView, RevisionRequest, Selection, TraceStats,
+    RepairRequest, Replay, RerunRequest, ReviewMark, ReviewView, RevisionRequest, Selection, Shortened, TraceStats,
 };
 pub use train::{
     BaseModel, EvalPoint, LORA_TARGETS, LoraSettings, OptimizerSettings, TrainDevice, TrainJob, TrainLogLine,

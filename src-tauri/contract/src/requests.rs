@@ -267,6 +267,8 @@ pub struct TraceQuery {
     pub offset: u32,
     /// How many at most; `0` for 100.
     pub limit: u32,
+    /// The page at once is worth more than how many there are in all; see [`TracePage::counted`](crate::TracePage).
+    pub quick: bool,
 }
 
 /// Part of the output of a call.

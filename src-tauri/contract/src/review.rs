@@ -9,12 +9,24 @@ use tw_artifact::{
 use crate::TraceQuery;
 
 /// A trace at a revision.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RevisionRequest {
     /// The trace.
     pub id: String,
     /// The revision; `None` for where it stands, 0 for what was captured.
     pub revision: Option<u32>,
+    /// Whether texts that no window can lay out may come shortened; see [`ReviewView::shortened`].
+    #[serde(default)]
+    pub shorten: bool,
+}
+
+/// A message of which only the beginnings of its texts were sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shortened {
+    /// The message's id.
+    pub id: u64,
+    /// Bytes of text that it has.
+    pub bytes: u64,
 }
 
 /// A trace as the editor shows it.
@@ -42,6 +54,9 @@ pub struct ReviewView {
     pub branches: Vec<TraceSummary>,
     /// Pairs that it is part of.
     pub pairs: Vec<PreferencePair>,
+    /// Messages that came shortened: their texts are not to be set from what is here.
+    #[serde(default)]
+    pub shortened: Vec<Shortened>,
 }
 
 /// Where a trace under review stands.
@@ -89,6 +104,9 @@ pub struct EditOutcome {
     pub did: String,
     /// What changes in the messages of the base revision, to be applied in order.
     pub patches: Vec<Patch>,
+    /// Messages of the patches that came shortened.
+    #[serde(default)]
+    pub shortened: Vec<Shortened>,
     /// Where the trace stands now.
     pub state: EditState,
 }

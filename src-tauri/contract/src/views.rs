@@ -166,6 +166,9 @@ pub struct TracePage {
     pub total: u32,
     /// How many of them are accepted or rejected.
     pub reviewed: u32,
+    /// Whether these two are known: a quick answer about words that very many traces have tells of those that were come
+    /// across.
+    pub counted: bool,
     /// What of the query was not understood; the rest of it holds.
     pub problems: Vec<String>,
     /// Every tag in the workspace, for the filter and for completion.

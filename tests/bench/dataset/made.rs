@@ -37,8 +37,16 @@ impl Renderer for Letters {
     }
 }
 
+/// The finaliser of SplitMix64: numbers that look random and are the same in every run.
+const fn mix(value: u64) -> u64 {
+    let value = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    value ^ (value >> 31)
+}
+
 fn words(seed: u64, count: u64) -> String {
-    (0..count).map(|word| format!("w{} ", (seed + word * 7_919).wrapping_mul(0x9e37_79b9) % 4_999)).collect()
+    (0..count).map(|word| format!("w{} ", mix(mix(seed) ^ word) % 4_999)).collect()
 }
 
 fn json(value: &serde_json::Value) -> Json {

@@ -7,6 +7,7 @@ use leptos::task::spawn_local;
 use tw_contract::{ApiError, ErrorCode};
 use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::JsFuture;
+use web_sys::MouseEvent;
 
 use super::icon::{Icon, IconName};
 use crate::state::toasts::use_toasts;
@@ -33,7 +34,9 @@ pub(crate) fn CopyButton(
     let done = RwSignal::new(false);
     let toasts = use_toasts();
     let label = label.unwrap_or_else(|| "Copy".to_owned());
-    let copy = move |_| {
+    let copy = move |event: MouseEvent| {
+        // In a row that opens by a click, the click is the button's alone.
+        event.stop_propagation();
         let text = text.run(());
         spawn_local(async move {
             if write_clipboard(&text).await {

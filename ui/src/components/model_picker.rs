@@ -31,32 +31,50 @@ pub(crate) fn ModelPicker(
     /// Further ways to come to a model, beside the one to add a folder.
     #[prop(optional)]
     children: Option<Children>,
+    /// One that is offered although it may not be in the workspace's list; it comes first and stands for no choice.
+    #[prop(optional_no_strip)]
+    own: Option<ModelEntry>,
 ) -> impl IntoView {
     let models = use_models();
     let toasts = use_toasts();
     models.ensure();
     let none = StoredValue::new(none);
+    let own = StoredValue::new(own);
+    // All that can be picked.
+    let offered = Memo::new(move |_| {
+        models.list.with(|list| {
+            let unlisted = own.get_value().filter(|own| list.iter().all(|entry| entry.id != own.id));
+            unlisted.into_iter().chain(list.iter().cloned()).collect::<Vec<_>>()
+        })
+    });
     let adding = RwSignal::new(false);
     let options = Signal::derive(move || {
-        let own = none.with_value(|none| none.clone().map(|label| Choice::new(None, label)));
+        let without = none.with_value(|none| none.clone().map(|label| Choice::new(None, label)));
         let unfit = unfit.get();
-        models.list.with(|list| {
+        offered.with(|list| {
             let listed = list.iter().map(|entry| {
                 let broken =
                     if entry.problem.is_some() || unfit.contains_key(&entry.id) { " (cannot be used)" } else { "" };
                 Choice::new(Some(entry.id.clone()), format!("{}{broken}", entry.name))
             });
-            own.into_iter().chain(listed).collect::<Vec<_>>()
+            without.into_iter().chain(listed).collect::<Vec<_>>()
         })
     });
-    // Which of them is used: without a choice for none, the first.
+    // Which of them is used: without a choice, the one that comes with what is looked at, or, without a choice for none,
+    // the first.
     let entry = Memo::new(move |_| {
         let id = value.get();
         let first = none.with_value(Option::is_none);
-        models.list.with(|list| {
-            let found = list.iter().find(|entry| Some(&entry.id) == id.as_ref());
+        offered.with(|list| {
+            let own = own.with_value(|own| own.as_ref().map(|own| own.id.clone()));
+            let by_id = |id: Option<&String>| list.iter().find(|entry| Some(&entry.id) == id);
+            let found = by_id(id.as_ref()).or_else(|| by_id(own.as_ref()));
             found.or_else(|| list.first().filter(|_| first)).cloned()
         })
+    });
+    let is_listed = Memo::new(move |_| {
+        let Some(id) = entry.with(|entry| entry.as_ref().map(|entry| entry.id.clone())) else { return false };
+        models.list.with(|list| list.iter().any(|entry| entry.id == id))
     });
     let shown = RwSignal::new(None::<String>);
     Effect::new(move |_| shown.set(entry.with(|entry| entry.as_ref().map(|entry| entry.id.clone()))));
@@ -99,7 +117,10 @@ pub(crate) fn ModelPicker(
             Some(problem) => {
                 view! { <p class="field-error" dir="auto" data-testid="model-problem">{problem}</p> }.into_any()
             }
-            None => view! { <p class="field-hint" dir="auto" title=entry.path>{entry.found.summary}</p> }.into_any(),
+            None => {
+                let summary = if entry.found.summary.is_empty() { entry.path.clone() } else { entry.found.summary };
+                view! { <p class="field-hint" dir="auto" title=entry.path>{summary}</p> }.into_any()
+            }
         })
     };
     view! {
@@ -111,7 +132,7 @@ pub(crate) fn ModelPicker(
                     <IconButton
                         icon=IconName::Trash
                         label="Take the model off the list"
-                        disabled=Signal::derive(move || entry.with(Option::is_none))
+                        disabled=Signal::derive(move || !is_listed.get())
                         on_click=move |()| forget()
                         testid="model-remove"
                     />

@@ -317,6 +317,20 @@ impl TrieTotals {
     }
 }
 
+/// A push of a version to the Hub.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DatasetPush {
+    /// `owner/name`
+    pub repo: String,
+    /// The commit that has the version's files.
+    pub commit: String,
+    /// The page of the repository at that commit.
+    pub url: String,
+    /// When, unix milliseconds.
+    pub at_ms: i64,
+}
+
 /// A built version of a dataset, as lists show it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -341,6 +355,9 @@ pub struct DatasetVersion {
     pub bytes: u64,
     /// Why it cannot be used, where its files are gone or were changed.
     pub problem: Option<String>,
+    /// Where it was pushed to, the last push first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub pushes: Vec<DatasetPush>,
 }
 
 impl DatasetVersion {

@@ -13,6 +13,7 @@ mod dataset_figures;
 mod edit;
 mod endpoint;
 mod evaluate;
+mod hex;
 mod json;
 mod lint;
 mod message;
@@ -26,8 +27,8 @@ mod unit;
 
 pub use budget::{Budget, BudgetKeep, Budgets, Cut};
 pub use dataset::{
-    DatasetFile, DatasetModel, DatasetPlan, DatasetVersion, DatasetWarning, DatasetWarningKind, LeftOut, OverLimit,
-    SourceTrace, SplitName, SplitTotals, TraceChoice, TrainOn, TrieTotals, Unroll,
+    DatasetFile, DatasetModel, DatasetPlan, DatasetPush, DatasetVersion, DatasetWarning, DatasetWarningKind, LeftOut,
+    OverLimit, SourceTrace, SplitName, SplitTotals, TraceChoice, TrainOn, TrieTotals, Unroll,
 };
 pub use dataset_figures::{DatasetFamily, DatasetPreview, FamilyRow, RowBar, RowFate, TrainingEstimate};
 pub use edit::{EditOp, EditedMessage, Marks, Patch, Revision, TextField, TrainSpan};
@@ -38,6 +39,7 @@ pub use evaluate::{
     Change, Decision, EvalColumn, EvalReport, EvalSubject, EvalTask, ExamTotals, Rate, RolloutScore, RolloutTotals,
     RuleVerdict, StepScore, SuccessRule,
 };
+pub use hex::hex;
 pub use json::{Json, JsonError, Map, Number};
 pub use lint::{Finding, FindingCount, LintRule, Place, Repair, Severity};
 pub use message::{Arguments, Message, MessageError, Role, ToolCallView};

@@ -1,8 +1,10 @@
 //! One message of a conversation, in the form of OpenAI's chat API, with every field kept.
 
+use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::{Json, Map};
 
@@ -51,10 +53,15 @@ impl fmt::Display for MessageError {
 
 impl std::error::Error for MessageError {}
 
-/// A message: an object with a known `role`. All fields stay, known or not, in their order.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(transparent)]
-pub struct Message(Map);
+/// A message: an object with a known `role`. All fields stay, known or not, in their order. Clones share the texts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message(Arc<Map>);
+
+impl Serialize for Message {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
 
 impl<'de> Deserialize<'de> for Message {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -70,7 +77,7 @@ impl TryFrom<Json> for Message {
             return Err(MessageError("a message must be an object".to_owned()));
         };
         match map.get("role").and_then(Json::as_str) {
-            Some("system" | "developer" | "user" | "assistant" | "tool") => Ok(Self(map)),
+            Some("system" | "developer" | "user" | "assistant" | "tool") => Ok(Self(Arc::new(map))),
             Some(other) => Err(MessageError(format!(
                 "the role \"{other}\" is not known; expected system, developer, user, assistant or tool"
             ))),
@@ -123,10 +130,10 @@ impl Message {
     pub fn assistant(content: impl Into<String>, reasoning: Option<String>, tool_calls: Vec<Json>) -> Self {
         let mut message = Self::new(Role::Assistant, content);
         if let Some(reasoning) = reasoning {
-            message.0.insert("reasoning_content".to_owned(), reasoning.into());
+            message.map_mut().insert("reasoning_content".to_owned(), reasoning.into());
         }
         if !tool_calls.is_empty() {
-            message.0.insert("tool_calls".to_owned(), Json::Array(tool_calls));
+            message.map_mut().insert("tool_calls".to_owned(), Json::Array(tool_calls));
         }
         message
     }
@@ -139,7 +146,7 @@ impl Message {
         map.insert("tool_call_id".to_owned(), call_id.into().into());
         map.insert("name".to_owned(), name.into().into());
         map.insert("content".to_owned(), content.into().into());
-        Self(map)
+        Self(Arc::new(map))
     }
 
     /// One entry for `tool_calls`.
@@ -159,7 +166,7 @@ impl Message {
         let mut map = Map::new();
         map.insert("role".to_owned(), role.as_str().into());
         map.insert("content".to_owned(), content.into().into());
-        Self(map)
+        Self(Arc::new(map))
     }
 
     /// Who speaks; `developer` counts as system.
@@ -176,14 +183,20 @@ impl Message {
     /// The text: `content` when it is a string, the text parts joined when it is a list of parts, else empty.
     #[must_use]
     pub fn text(&self) -> String {
+        self.text_ref().into_owned()
+    }
+
+    /// The same, not copied where it stands in one piece.
+    #[must_use]
+    pub fn text_ref(&self) -> Cow<'_, str> {
         match self.0.get("content") {
-            Some(Json::String(text)) => text.clone(),
+            Some(Json::String(text)) => Cow::Borrowed(text),
             Some(Json::Array(parts)) => {
                 let texts: Vec<&str> =
                     parts.iter().filter_map(|part| part.get("text").and_then(Json::as_str)).collect();
-                texts.join("\n")
+                Cow::Owned(texts.join("\n"))
             }
-            _ => String::new(),
+            _ => Cow::Borrowed(""),
         }
     }
 
@@ -214,14 +227,19 @@ impl Message {
 
     /// All fields.
     #[must_use]
-    pub const fn fields(&self) -> &Map {
+    pub fn fields(&self) -> &Map {
         &self.0
+    }
+
+    /// The fields of this clone alone.
+    fn map_mut(&mut self) -> &mut Map {
+        Arc::make_mut(&mut self.0)
     }
 
     /// The same message with `field` set, in its old place when it was there.
     #[must_use]
     pub fn with_field(mut self, field: &str, value: Json) -> Self {
-        self.0.insert(field.to_owned(), value);
+        self.map_mut().insert(field.to_owned(), value);
         self
     }
 
@@ -236,9 +254,9 @@ impl Message {
     #[must_use]
     pub fn with_calls(mut self, calls: Vec<Json>) -> Self {
         if calls.is_empty() {
-            self.0.shift_remove("tool_calls");
+            self.map_mut().shift_remove("tool_calls");
         } else {
-            self.0.insert("tool_calls".to_owned(), Json::Array(calls));
+            self.map_mut().insert("tool_calls".to_owned(), Json::Array(calls));
         }
         self
     }
@@ -251,16 +269,16 @@ impl Message {
         match (field, text.is_empty()) {
             (Some(_), true) => {
                 for field in REASONING_FIELDS {
-                    self.0.shift_remove(field);
+                    self.map_mut().shift_remove(field);
                 }
             }
             (Some(field), false) => {
-                self.0.insert(field.to_owned(), text.into());
+                self.map_mut().insert(field.to_owned(), text.into());
             }
             (None, true) => {}
             (None, false) => {
                 let place = self.0.get_index_of("content").map_or(self.0.len(), |place| place + 1);
-                self.0.shift_insert(place, REASONING_FIELDS[0].to_owned(), text.into());
+                self.map_mut().shift_insert(place, REASONING_FIELDS[0].to_owned(), text.into());
             }
         }
         self
@@ -269,7 +287,7 @@ impl Message {
     /// The same message with the arguments of call `id` replaced; unchanged when it has no such call.
     #[must_use]
     pub fn with_arguments(mut self, id: &str, arguments: &Json) -> Self {
-        if let Some(Json::Array(calls)) = self.0.get_mut("tool_calls") {
+        if let Some(Json::Array(calls)) = self.map_mut().get_mut("tool_calls") {
             for call in calls {
                 if call.get("id").and_then(Json::as_str) != Some(id) {
                     continue;
@@ -287,7 +305,7 @@ impl Message {
     /// The same message with the ids of its calls replaced, in order; missing ones stay.
     #[must_use]
     pub fn with_call_ids(mut self, ids: &[String]) -> Self {
-        if let Some(Json::Array(calls)) = self.0.get_mut("tool_calls") {
+        if let Some(Json::Array(calls)) = self.map_mut().get_mut("tool_calls") {
             for (call, id) in calls.iter_mut().zip(ids) {
                 if let Json::Object(call) = call {
                     call.insert("id".to_owned(), id.as_str().into());
@@ -320,7 +338,7 @@ impl Message {
     }
 
     fn map_arguments(mut self, change: impl Fn(&Json) -> Option<Json>) -> Self {
-        if let Some(Json::Array(calls)) = self.0.get_mut("tool_calls") {
+        if let Some(Json::Array(calls)) = self.map_mut().get_mut("tool_calls") {
             for call in calls {
                 if let Json::Object(call) = call
                     && let Some(Json::Object(function)) = call.get_mut("function")
@@ -337,7 +355,7 @@ impl Message {
 
 impl From<Message> for Json {
     fn from(message: Message) -> Self {
-        Self::Object(message.0)
+        Self::Object(Arc::unwrap_or_clone(message.0))
     }
 }
 

@@ -37,7 +37,7 @@ pub fn count_tokens(text: &str) -> u32 {
 /// About how many tokens a message takes: its text, reasoning, and calls.
 #[must_use]
 pub fn estimate_message(message: &Message) -> u32 {
-    let mut tokens = count_tokens(&message.text()) + message.reasoning().map_or(0, count_tokens);
+    let mut tokens = count_tokens(&message.text_ref()) + message.reasoning().map_or(0, count_tokens);
     for call in message.tool_calls() {
         tokens += count_tokens(call.name);
         tokens += match call.arguments {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
+use tw_artifact::hex;
 
 use crate::{HubError, RemoteFile};
 
@@ -51,10 +52,6 @@ pub struct FileDiff {
     pub bytes: u64,
     /// What becomes of it.
     pub change: Change,
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The checksums of a file: SHA-256, and what git calls it. Reads all of it: blocks.
@@ -105,7 +102,7 @@ impl Sums {
     }
 
     pub(crate) fn finish(self) -> (String, String) {
-        (hex(&self.sha256.finalize()), hex(&self.git.finalize()))
+        (hex(self.sha256.finalize()), hex(self.git.finalize()))
     }
 }
 

@@ -1,11 +1,14 @@
 //! Traces that come in whole, many at a time.
 
+use rusqlite::config::DbConfig;
+use rusqlite::types::ToSqlOutput;
 use rusqlite::{Connection, OptionalExtension, params};
 use tw_artifact::{FindingCount, Json, Review, Role, RunState, ToolDefinition, TraceOrigin};
 
 use crate::config::{parse, to_json};
 use crate::finding::put_findings;
 use crate::review::status_number;
+use crate::search::BITS_OF_PLACE;
 use crate::trace::{MarkedMessage, MessageRow, find_trace, origin_word};
 use crate::words::{now_ms, title_of};
 use crate::{Store, StoreError};
@@ -94,6 +97,7 @@ impl Store {
     pub async fn import_prepared(&self, rows: Vec<PreparedImport>) -> Result<Vec<String>, StoreError> {
         self.write(move |connection| {
             let now_ms = now_ms();
+            let _quiet = WithoutTriggers::begin(connection)?;
             rows.iter().map(|rows| insert(connection, rows, now_ms).map(|()| rows.id.clone())).collect()
         })
         .await
@@ -117,6 +121,40 @@ pub(crate) fn read_envelope(connection: &Connection, trace: i64) -> Result<Optio
         .optional()?;
     let Some((Some(format), Some(envelope))) = found else { return Ok(None) };
     Ok(Some((format, parse("envelope", &envelope)?)))
+}
+
+/// While it lives, this connection's triggers rest, and whoever inserts fills the full-text index itself. `SQLite` begins
+/// a savepoint for every statement with a trigger, and at each of these `FTS5` writes out what it gathered: a part of the
+/// index for every single message, which are then merged again and again.
+struct WithoutTriggers<'a>(&'a Connection);
+
+impl<'a> WithoutTriggers<'a> {
+    fn begin(connection: &'a Connection) -> Result<Self, StoreError> {
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
+        Ok(Self(connection))
+    }
+}
+
+impl Drop for WithoutTriggers<'_> {
+    fn drop(&mut self) {
+        if let Err(error) = self.0.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, true) {
+            // It is a flag in memory, of a connection that is open.
+            tracing::error!(%error, "the triggers of the workspace rest");
+        }
+    }
+}
+
+/// Puts a row into the full-text index, with the texts that it will be taken out with.
+fn index(connection: &Connection, row: i64) -> Result<(), StoreError> {
+    let mut select = connection.prepare_cached("SELECT title, text, reasoning, tools FROM texts WHERE row = +?1")?;
+    let mut insert = connection
+        .prepare_cached("INSERT INTO search (rowid, title, text, reasoning, tools) VALUES (?1, ?2, ?3, ?4, ?5)")?;
+    let mut found = select.query([row])?;
+    if let Some(texts) = found.next()? {
+        let text = |index: usize| Ok::<_, rusqlite::Error>(ToSqlOutput::Borrowed(texts.get_ref(index)?));
+        insert.execute(params![row, text(0)?, text(1)?, text(2)?, text(3)?])?;
+    }
+    Ok(())
 }
 
 /// The steps of messages that come without: an answer begins one, what follows belongs to it.
@@ -155,6 +193,7 @@ fn insert(connection: &Connection, rows: &PreparedImport, now_ms: i64) -> Result
             new.review.note,
         ])?;
     let trace = connection.last_insert_rowid();
+    index(connection, trace << BITS_OF_PLACE)?;
     connection
         .prepare_cached("INSERT INTO details (trace, format, envelope, tools) VALUES (?1, ?2, ?3, ?4)")?
         .execute(params![trace, new.format, rows.envelope, rows.tools])?;
@@ -177,6 +216,7 @@ fn insert(connection: &Connection, rows: &PreparedImport, now_ms: i64) -> Result
             row.marks,
             row.body
         ])?;
+        index(connection, connection.last_insert_rowid())?;
         for name in &row.calls {
             tool.execute(params![trace, name, position])?;
             position += 1;

@@ -68,6 +68,8 @@ pub struct TraceQuery {
     pub limit: u32,
     /// After so many.
     pub offset: u32,
+    /// The page at once is worth more than how many there are; see [`TraceList::counted`].
+    pub quick: bool,
 }
 
 impl Default for TraceQuery {
@@ -84,6 +86,7 @@ impl Default for TraceQuery {
             descending: true,
             limit: 100,
             offset: 0,
+            quick: false,
         }
     }
 }
@@ -97,6 +100,9 @@ pub struct TraceList {
     pub total: u32,
     /// How many of them are accepted or rejected.
     pub reviewed: u32,
+    /// Whether these two are all: where a quick answer was asked for and very many traces have the words, they are those
+    /// that were come across.
+    pub counted: bool,
     /// What of the search was not understood, in words.
     pub problems: Vec<String>,
 }
@@ -124,7 +130,7 @@ impl Store {
     /// The read failed.
     pub async fn list(&self, query: TraceQuery) -> Result<TraceList, StoreError> {
         let (offset, limit) = (query.offset, query.limit);
-        self.read_found(&query, move |connection, selection| list(connection, selection, offset, limit)).await
+        self.read_page(query, move |connection, selection| list(connection, selection, offset, limit)).await
     }
 
     /// The ids of all traces of a query, in its order, whatever its offset and limit say.
@@ -178,14 +184,20 @@ impl Store {
 
 fn list(connection: &Connection, selection: Selection, offset: u32, limit: u32) -> Result<TraceList, StoreError> {
     let page = selection.page(connection, offset, limit)?;
-    let mut snippets = selection.snippet_of(connection, &page.keys)?;
+    let mut snippets = selection.snippet_of(connection, &page)?;
     let mut traces = Vec::with_capacity(page.keys.len());
     for key in page.keys {
         let mut summary = read_summary(connection, key)?;
         summary.snippet = snippets.remove(&key);
         traces.push(summary);
     }
-    Ok(TraceList { traces, total: page.total, reviewed: page.reviewed, problems: selection.problems })
+    Ok(TraceList {
+        traces,
+        total: page.total,
+        reviewed: page.reviewed,
+        counted: page.counted,
+        problems: selection.problems,
+    })
 }
 
 /// The trace of this row as a list shows it.

@@ -1,18 +1,20 @@
 //! Full-text search: which traces have the words, and where.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, params};
 
 use crate::StoreError;
 
 /// Bits of a row in the full-text index that are not its trace's key; see `schema/v2.sql`.
-const BITS_OF_PLACE: u32 = 25;
+pub(crate) const BITS_OF_PLACE: u32 = 25;
 /// Bytes of each text that a snippet is looked for in first.
 const SNIPPET_BYTES: usize = 1_000;
 /// Searches whose hits are kept.
 const MOST_KEPT: usize = 6;
+/// Rows up to which hits are gathered before a page is shown without them all, and up to which they are ranked.
+const MANY_ROWS: usize = 30_000;
 
 /// The traces that have some words.
 #[derive(Clone, Debug, Default)]
@@ -20,9 +22,11 @@ pub(crate) struct Hits {
     /// By trace: its key and the row to show: the first message that has the words, rather than the title, which is
     /// shown anyway.
     rows: Vec<(i64, i64)>,
-    /// By place in `rows`; the smaller the better. Empty unless asked for.
+    /// By place in `rows`; the smaller the better. Empty unless asked for, and where there are very many.
     scores: Vec<f64>,
     traces: TraceSet,
+    /// Rows of the index.
+    found: usize,
 }
 
 /// Some traces, a bit for each.
@@ -55,28 +59,39 @@ impl FromIterator<i64> for TraceSet {
 }
 
 impl Hits {
-    /// Looks for what an `FTS5` expression says. Scores take several times as long.
+    /// Looks for what an `FTS5` expression says. Scores take several times as long: they are left out where there are
+    /// very many rows, of which none says more than the others.
     pub(crate) fn find(connection: &Connection, expression: &str, with_scores: bool) -> Result<Self, StoreError> {
+        let all = Self::find_some(connection, expression, usize::MAX)?.0;
+        if with_scores && all.found <= MANY_ROWS { Self::find_scores(connection, expression) } else { Ok(all) }
+    }
+
+    /// The first rows, and whether these are all.
+    fn find_some(connection: &Connection, expression: &str, most: usize) -> Result<(Self, bool), StoreError> {
         let mut hits = Self::default();
-        if with_scores {
-            let mut select = connection.prepare_cached(
-                "SELECT rowid, bm25(search, 4.0, 1.0, 0.5, 0.5) FROM search WHERE search MATCH ?1 ORDER BY rowid",
-            )?;
-            let mut found = select.query([expression])?;
-            while let Some(row) = found.next()? {
-                let score: f64 = row.get(1)?;
-                if hits.push(row.get(0)?) {
-                    hits.scores.push(score);
-                } else if let Some(best) = hits.scores.last_mut() {
-                    *best = best.min(score);
-                }
+        let mut select = connection.prepare_cached("SELECT rowid FROM search WHERE search MATCH ?1 ORDER BY rowid")?;
+        let mut found = select.query([expression])?;
+        while let Some(row) = found.next()? {
+            if hits.found >= most {
+                return Ok((hits, false));
             }
-        } else {
-            let mut select =
-                connection.prepare_cached("SELECT rowid FROM search WHERE search MATCH ?1 ORDER BY rowid")?;
-            let mut found = select.query([expression])?;
-            while let Some(row) = found.next()? {
-                hits.push(row.get(0)?);
+            hits.push(row.get(0)?);
+        }
+        Ok((hits, true))
+    }
+
+    fn find_scores(connection: &Connection, expression: &str) -> Result<Self, StoreError> {
+        let mut hits = Self::default();
+        let mut select = connection.prepare_cached(
+            "SELECT rowid, bm25(search, 4.0, 1.0, 0.5, 0.5) FROM search WHERE search MATCH ?1 ORDER BY rowid",
+        )?;
+        let mut found = select.query([expression])?;
+        while let Some(row) = found.next()? {
+            let score: f64 = row.get(1)?;
+            if hits.push(row.get(0)?) {
+                hits.scores.push(score);
+            } else if let Some(best) = hits.scores.last_mut() {
+                *best = best.min(score);
             }
         }
         Ok(hits)
@@ -84,6 +99,7 @@ impl Hits {
 
     /// Rows come in order, and those of a trace are neighbours. Whether its trace is a new one.
     fn push(&mut self, row: i64) -> bool {
+        self.found += 1;
         let trace = row >> BITS_OF_PLACE;
         if let Some((last, shown)) = self.rows.last_mut()
             && *last == trace
@@ -107,6 +123,10 @@ impl Hits {
         self.traces.has(trace)
     }
 
+    pub(crate) const fn has_scores(&self) -> bool {
+        !self.scores.is_empty()
+    }
+
     pub(crate) fn traces(&self) -> impl Iterator<Item = i64> {
         self.rows.iter().map(|(trace, _)| *trace)
     }
@@ -120,27 +140,53 @@ impl Hits {
         self.place(trace).and_then(|place| self.scores.get(place).copied()).unwrap_or_default()
     }
 
-    /// Where these traces have the words, with the hits between U+0002 and U+0003, by trace.
-    pub(crate) fn snippets(
-        &self,
-        connection: &Connection,
-        expression: &str,
-        traces: &[i64],
-    ) -> Result<HashMap<i64, String>, StoreError> {
-        let mut rows: Vec<i64> = traces.iter().filter_map(|key| Some(self.rows[self.place(*key)?].1)).collect();
-        // FTS5 writes out what it gathered whenever a row is lower than the one before.
-        rows.sort_unstable();
-        let words = words_of(expression);
-        let mut snippets = snippets(connection, expression, &rows, Some(&words))?;
-        let missing: Vec<i64> = rows.into_iter().filter(|row| !snippets.contains_key(row)).collect();
-        if !missing.is_empty() {
-            snippets.extend(self::snippets(connection, expression, &missing, None)?);
-        }
-        Ok(snippets.into_iter().map(|(row, snippet)| (row >> BITS_OF_PLACE, snippet)).collect())
+    /// The row of a trace to show.
+    pub(crate) fn row(&self, trace: i64) -> Option<i64> {
+        Some(self.rows[self.place(trace)?].1)
     }
 }
 
-/// What was looked for last, until something is written: a person scrolls through what they found.
+/// Where the texts of these rows have the words, with the hits between U+0002 and U+0003, by trace.
+pub(crate) fn snippets_of(
+    connection: &Connection,
+    expression: &str,
+    mut rows: Vec<i64>,
+) -> Result<HashMap<i64, String>, StoreError> {
+    // FTS5 writes out what it gathered whenever a row is lower than the one before.
+    rows.sort_unstable();
+    let words = words_of(expression);
+    let mut found = snippets(connection, expression, &rows, Some(&words))?;
+    let missing: Vec<i64> = rows.into_iter().filter(|row| !found.contains_key(row)).collect();
+    if !missing.is_empty() {
+        found.extend(snippets(connection, expression, &missing, None)?);
+    }
+    Ok(found.into_iter().map(|(row, snippet)| (row >> BITS_OF_PLACE, snippet)).collect())
+}
+
+/// Whether one trace has the words, and the row to show: for words that very many have, where few traces are asked about.
+pub(crate) fn row_with_words(connection: &Connection, expression: &str, trace: i64) -> Result<Option<i64>, StoreError> {
+    let title = trace << BITS_OF_PLACE;
+    let last = title | ((1 << BITS_OF_PLACE) - 1);
+    let mut select = connection
+        .prepare_cached("SELECT rowid FROM search WHERE search MATCH ?1 AND rowid BETWEEN ?2 AND ?3 ORDER BY rowid")?;
+    let mut found = select.query(params![expression, title, last])?;
+    let mut shown = None;
+    while let Some(row) = found.next()? {
+        shown = Some(row.get(0)?);
+        // Rather than the title, which is shown anyway.
+        if shown != Some(title) {
+            break;
+        }
+    }
+    Ok(shown)
+}
+
+/// Whether it can be asked about single traces: for a word that is not typed to its end `FTS5` gathers all rows first.
+fn asks_singly(expression: &str) -> bool {
+    !expression.ends_with('*')
+}
+
+/// What was looked for last, as long as the index is the same: a person scrolls through what they found, and decides.
 #[derive(Debug, Default)]
 pub(crate) struct HitCache {
     kept: Mutex<VecDeque<Kept>>,
@@ -150,36 +196,77 @@ pub(crate) struct HitCache {
 struct Kept {
     expression: String,
     with_scores: bool,
-    commits: u64,
+    /// The index that was asked.
+    index: Vec<u8>,
     hits: Arc<Hits>,
 }
 
 impl HitCache {
-    /// The hits as they are at this number of commits, or later.
+    /// All hits.
     pub(crate) fn find(
         &self,
         connection: &Connection,
         expression: &str,
         with_scores: bool,
-        commits: u64,
     ) -> Result<Arc<Hits>, StoreError> {
-        let lock = || self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = lock()
-            .iter()
-            .find(|it| it.commits == commits && it.with_scores == with_scores && it.expression == expression)
-            .map(|it| Arc::clone(&it.hits));
-        if let Some(hits) = found {
+        let index = state_of_index(connection)?;
+        if let Some(hits) = self.known(expression, with_scores, &index) {
             return Ok(hits);
         }
         let hits = Arc::new(Hits::find(connection, expression, with_scores)?);
-        let kept = Kept { expression: expression.to_owned(), with_scores, commits, hits: Arc::clone(&hits) };
-        let mut all = lock();
-        all.retain(|it| it.commits >= commits);
-        all.push_front(kept);
-        all.truncate(MOST_KEPT);
-        drop(all);
+        self.keep(expression, with_scores, index, &hits);
         Ok(hits)
     }
+
+    /// All hits where they are known or few; `None` where there are very many and it can be asked about single traces.
+    pub(crate) fn find_few(
+        &self,
+        connection: &Connection,
+        expression: &str,
+        with_scores: bool,
+    ) -> Result<Option<Arc<Hits>>, StoreError> {
+        if !asks_singly(expression) {
+            return self.find(connection, expression, with_scores).map(Some);
+        }
+        let index = state_of_index(connection)?;
+        if let Some(hits) = self.known(expression, with_scores, &index) {
+            return Ok(Some(hits));
+        }
+        let (hits, are_all) = Hits::find_some(connection, expression, MANY_ROWS)?;
+        if !are_all {
+            return Ok(None);
+        }
+        let hits = Arc::new(if with_scores { Hits::find_scores(connection, expression)? } else { hits });
+        self.keep(expression, with_scores, index, &hits);
+        Ok(Some(hits))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Kept>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn known(&self, expression: &str, with_scores: bool, index: &[u8]) -> Option<Arc<Hits>> {
+        let all = self.lock();
+        let kept =
+            all.iter().find(|it| it.with_scores == with_scores && it.expression == expression && it.index == index)?;
+        Some(Arc::clone(&kept.hits))
+    }
+
+    fn keep(&self, expression: &str, with_scores: bool, index: Vec<u8>, hits: &Arc<Hits>) {
+        let kept = Kept { expression: expression.to_owned(), with_scores, index, hits: Arc::clone(hits) };
+        let mut all = self.lock();
+        all.retain(|it| it.expression != expression || it.with_scores != with_scores);
+        all.push_front(kept);
+        all.truncate(MOST_KEPT);
+    }
+}
+
+/// `FTS5`'s record of the parts of its index, with the number of pages ever written: another one after every change of a
+/// text, and the same when only a rating changed.
+fn state_of_index(connection: &Connection) -> Result<Vec<u8>, StoreError> {
+    const STRUCTURE: i64 = 10;
+    let mut select = connection.prepare_cached("SELECT block FROM search_data WHERE id = ?1")?;
+    Ok(select.query_row([STRUCTURE], |row| row.get(0))?)
 }
 
 /// The words of an expression, in small letters, without what quotes them.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
@@ -13,13 +14,16 @@ use crate::finding::severity_word;
 use crate::list::{TraceQuery, TraceSort};
 use crate::query::{Condition, NumberField, Term, read_query};
 use crate::review::status_number;
-use crate::search::{HitCache, Hits};
+use crate::search::{HitCache, Hits, row_with_words, snippets_of};
 use crate::trace::origin_word;
 use crate::words::now_ms;
 
 /// Traces with the words up to which the database is told of each; beyond, it is asked for all, and these are picked
 /// from its answer.
 pub(crate) const FEW: usize = 5_000;
+
+/// How long single traces are asked whether they have words that very many have.
+const ASKING_TIME: Duration = Duration::from_millis(40);
 
 /// A query as the database is asked it.
 pub(crate) struct Selection {
@@ -30,6 +34,8 @@ pub(crate) struct Selection {
     having: Option<Arc<Hits>>,
     /// Not those that have these words.
     lacking: Vec<Arc<Hits>>,
+    /// Words that very many have, of which each trace is asked: whether it must have them or must not.
+    asked: Vec<(String, bool)>,
     finds_nothing: bool,
     order: String,
     by_score: bool,
@@ -47,18 +53,19 @@ pub(crate) struct Page {
     pub(crate) total: u32,
     /// Those that are accepted or rejected.
     pub(crate) reviewed: u32,
+    /// Whether these are all.
+    pub(crate) counted: bool,
+    /// The rows to show, by trace, where they are not among the hits.
+    rows: HashMap<i64, i64>,
 }
 
 impl Selection {
-    /// Readers give the hits that are kept, and the number of commits that they had asked for before.
-    pub(crate) fn of(
-        connection: &Connection,
-        query: &TraceQuery,
-        kept: Option<(&HitCache, u64)>,
-    ) -> Result<Self, StoreError> {
+    /// Readers give the hits that are kept.
+    pub(crate) fn of(connection: &Connection, query: &TraceQuery, kept: Option<&HitCache>) -> Result<Self, StoreError> {
         let find = |expression: &str, with_scores: bool| match kept {
-            Some((cache, commits)) => cache.find(connection, expression, with_scores, commits),
-            None => Hits::find(connection, expression, with_scores).map(Arc::new),
+            Some(cache) if query.quick => cache.find_few(connection, expression, with_scores),
+            Some(cache) => cache.find(connection, expression, with_scores).map(Some),
+            None => Hits::find(connection, expression, with_scores).map(Arc::new).map(Some),
         };
         let read = read_query(&query.search, now_ms());
         let by_score = query.sort == TraceSort::Relevance && read.words.is_some();
@@ -67,6 +74,7 @@ impl Selection {
             values: Vec::new(),
             having: None,
             lacking: Vec::new(),
+            asked: Vec::new(),
             finds_nothing: read.finds_nothing,
             order: order(query),
             by_score,
@@ -77,18 +85,29 @@ impl Selection {
         this.add_fields(query);
         for term in &read.terms {
             match &term.condition {
-                Condition::Words(expression) => this.lacking.push(find(expression, false)?),
+                Condition::Words(expression) => match find(expression, false)? {
+                    Some(hits) => this.lacking.push(hits),
+                    None => this.asked.push((expression.clone(), false)),
+                },
                 _ => this.add_term(connection, term)?,
             }
         }
         if let Some(expression) = &this.expression {
-            let hits = find(expression, by_score)?;
-            if hits.len() <= FEW {
-                let keys: Vec<i64> = hits.traces().collect();
-                this.filters.push("traces.key IN (SELECT value FROM json_each(?))".to_owned());
-                this.values.push(to_json("rows", &keys)?.into());
+            match find(expression, by_score)? {
+                Some(hits) => {
+                    if hits.len() <= FEW {
+                        let keys: Vec<i64> = hits.traces().collect();
+                        this.filters.push("traces.key IN (SELECT value FROM json_each(?))".to_owned());
+                        this.values.push(to_json("rows", &keys)?.into());
+                    }
+                    this.by_score = by_score && hits.has_scores();
+                    this.having = Some(hits);
+                }
+                None => {
+                    this.by_score = false;
+                    this.asked.push((expression.clone(), true));
+                }
             }
-            this.having = Some(hits);
         }
         Ok(this)
     }
@@ -101,7 +120,10 @@ impl Selection {
     /// Those from `offset` on, `limit` at most.
     pub(crate) fn page(&self, connection: &Connection, offset: u32, limit: u32) -> Result<Page, StoreError> {
         if self.finds_nothing {
-            return Ok(Page::default());
+            return Ok(Page { counted: true, ..Page::default() });
+        }
+        if !self.asked.is_empty() {
+            return self.page_by_asking(connection, offset, limit);
         }
         let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         let has_words = self.having.is_some() || !self.lacking.is_empty();
@@ -117,7 +139,8 @@ impl Selection {
         let total = count(keys.len());
         let skip = usize::try_from(offset).unwrap_or(usize::MAX);
         let take = usize::try_from(limit).unwrap_or(usize::MAX);
-        Ok(Page { keys: keys.into_iter().skip(skip).take(take).collect(), total, reviewed: count(reviewed) })
+        let keys = keys.into_iter().skip(skip).take(take).collect();
+        Ok(Page { keys, total, reviewed: count(reviewed), counted: true, ..Page::default() })
     }
 
     /// Of every trace there is: indexes say where the page is, and how many there are.
@@ -130,15 +153,70 @@ impl Selection {
             Ok(connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?)
         };
         let reviewed = count("SELECT count(*) FROM traces WHERE status > 0")?;
-        Ok(Page { keys, total: count("SELECT count(*) FROM traces")?, reviewed })
+        Ok(Page { keys, total: count("SELECT count(*) FROM traces")?, reviewed, counted: true, ..Page::default() })
+    }
+
+    /// Goes through the traces in their order and asks each for the words, until the page is full or time is up.
+    fn page_by_asking(&self, connection: &Connection, offset: u32, limit: u32) -> Result<Page, StoreError> {
+        let until = Instant::now() + ASKING_TIME;
+        let sql =
+            format!("SELECT traces.key, traces.status > 0 FROM traces{} ORDER BY {}", self.condition(), self.order);
+        let mut select = connection.prepare_cached(&sql)?;
+        let mut rows = select.query(params_from_iter(&self.values))?;
+        let mut page = Page::default();
+        while let Some(row) = rows.next()? {
+            let key = row.get(0)?;
+            if !self.fits(key) {
+                continue;
+            }
+            let Some(shown) = self.ask(connection, key)? else {
+                if Instant::now() >= until {
+                    return Ok(page);
+                }
+                continue;
+            };
+            if page.keys.len() >= usize::try_from(limit).unwrap_or(usize::MAX) {
+                return Ok(page);
+            }
+            page.total += 1;
+            page.reviewed += u32::from(row.get::<_, bool>(1)?);
+            if page.total > offset {
+                page.keys.push(key);
+                page.rows.extend(shown.map(|row| (key, row)));
+            } else if Instant::now() >= until {
+                return Ok(page);
+            }
+        }
+        page.counted = true;
+        Ok(page)
+    }
+
+    /// Whether a trace has the words that it must have, and none of the others, with the row to show.
+    #[expect(clippy::option_option, reason = "a trace that fits may have no row to show: it only lacks words")]
+    fn ask(&self, connection: &Connection, key: i64) -> Result<Option<Option<i64>>, StoreError> {
+        let mut shown = None;
+        for (expression, must_have) in &self.asked {
+            let row = row_with_words(connection, expression, key)?;
+            if row.is_some() != *must_have {
+                return Ok(None);
+            }
+            shown = shown.or(row);
+        }
+        Ok(Some(shown))
+    }
+
+    /// Whether a trace is among the hits, as far as they are known.
+    fn fits(&self, key: i64) -> bool {
+        self.having.as_ref().is_none_or(|hits| hits.has(key)) && !self.lacking.iter().any(|hits| hits.has(key))
     }
 
     /// Where in the texts of a page the words are.
-    pub(crate) fn snippet_of(&self, connection: &Connection, keys: &[i64]) -> Result<HashMap<i64, String>, StoreError> {
-        match (&self.expression, &self.having) {
-            (Some(expression), Some(hits)) => hits.snippets(connection, expression, keys),
-            _ => Ok(HashMap::new()),
-        }
+    pub(crate) fn snippet_of(&self, connection: &Connection, page: &Page) -> Result<HashMap<i64, String>, StoreError> {
+        let Some(expression) = &self.expression else { return Ok(HashMap::new()) };
+        let row =
+            |key: &i64| page.rows.get(key).copied().or_else(|| self.having.as_ref().and_then(|hits| hits.row(*key)));
+        let rows: Vec<i64> = page.keys.iter().filter_map(row).collect();
+        if rows.is_empty() { Ok(HashMap::new()) } else { snippets_of(connection, expression, rows) }
     }
 
     /// The traces that fulfil a condition and have, or do not have, the words, in order; and of how many the second of
@@ -153,7 +231,7 @@ impl Selection {
         let (mut keys, mut count) = (Vec::new(), 0);
         while let Some(row) = rows.next()? {
             let key = row.get(0)?;
-            if self.having.as_ref().is_none_or(|hits| hits.has(key)) && !self.lacking.iter().any(|hits| hits.has(key)) {
+            if self.fits(key) {
                 keys.push(key);
                 count += usize::from(row.get::<_, bool>(1)?);
             }

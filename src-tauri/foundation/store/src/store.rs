@@ -110,18 +110,25 @@ impl Store {
         self.inner.threads.read(work).await
     }
 
-    /// Runs `work` on a reader with the traces that a query finds. Which traces have its words is looked up once until
-    /// something is written.
+    /// Runs `work` on a reader with all traces that a query finds. Which have its words is looked up once until a text
+    /// changes.
     pub(crate) async fn read_found<T: Send + 'static>(
         &self,
         query: &TraceQuery,
         work: impl FnOnce(&Connection, Selection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let query = query.clone();
-        let commits = self.inner.threads.commits();
+        self.read_page(TraceQuery { quick: false, ..query.clone() }, work).await
+    }
+
+    /// The same, where a page is enough if the query says so.
+    pub(crate) async fn read_page<T: Send + 'static>(
+        &self,
+        query: TraceQuery,
+        work: impl FnOnce(&Connection, Selection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
         let hits = Arc::clone(&self.inner.hits);
         self.read(move |connection| {
-            let selection = Selection::of(connection, &query, Some((&*hits, commits)))?;
+            let selection = Selection::of(connection, &query, Some(&hits))?;
             work(connection, selection)
         })
         .await

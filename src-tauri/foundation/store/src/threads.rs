@@ -1,6 +1,5 @@
 //! The threads that run SQL: one writes, a few read.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
@@ -59,8 +58,6 @@ pub(crate) struct Threads {
     /// `None` only while they end.
     senders: Option<Senders>,
     handles: Vec<JoinHandle<()>>,
-    /// Transactions that were written. Counted before their writes are answered.
-    commits: Arc<AtomicU64>,
 }
 
 #[derive(Clone)]
@@ -80,12 +77,10 @@ impl Threads {
     pub(crate) fn start(writer: Connection, readers: Vec<Connection>) -> std::io::Result<Self> {
         let (writes, inbox) = mpsc::channel(QUEUE);
         let (reads, read_inbox) = mpsc::channel::<Read>(QUEUE);
-        let commits = Arc::new(AtomicU64::new(0));
-        let counter = Arc::clone(&commits);
-        let mut this = Self { senders: Some(Senders { writes, reads }), handles: Vec::new(), commits };
+        let mut this = Self { senders: Some(Senders { writes, reads }), handles: Vec::new() };
         let writer = std::thread::Builder::new()
             .name("tw-store-write".to_owned())
-            .spawn(move || write_until_closed(&writer, inbox, &counter))?;
+            .spawn(move || write_until_closed(&writer, inbox))?;
         this.handles.push(writer);
         let read_inbox = Arc::new(Mutex::new(read_inbox));
         for reader in readers {
@@ -96,11 +91,6 @@ impl Threads {
             this.handles.push(reader);
         }
         Ok(this)
-    }
-
-    /// A number that is another one once something was written: what was read after asking for it is at least as new.
-    pub(crate) fn commits(&self) -> u64 {
-        self.commits.load(Ordering::Acquire)
     }
 
     /// Runs `work` in a transaction of the writer; it is on disk when this returns `Ok`.
@@ -164,13 +154,13 @@ fn in_one_moment<T>(
     result
 }
 
-fn write_until_closed(connection: &Connection, mut inbox: mpsc::Receiver<Box<dyn Write>>, counter: &AtomicU64) {
+fn write_until_closed(connection: &Connection, mut inbox: mpsc::Receiver<Box<dyn Write>>) {
     let mut waiting = Vec::with_capacity(MOST_WRITES);
     let mut commits = 0_u32;
     while inbox.blocking_recv_many(&mut waiting, MOST_WRITES) > 0 {
         let mut batch = std::mem::take(&mut waiting).into_iter().peekable();
         while batch.peek().is_some() {
-            write_batch(connection, &mut batch, counter);
+            write_batch(connection, &mut batch);
             commits = commits.saturating_add(1);
         }
         if commits >= COMMITS_PER_CHECKPOINT && inbox.is_empty() {
@@ -185,7 +175,7 @@ fn write_until_closed(connection: &Connection, mut inbox: mpsc::Receiver<Box<dyn
 
 /// Runs writes in one transaction, each whole or not at all, and answers them once it is on disk. Leaves writes in
 /// `batch` when the transaction ended early, as `SQLite` does by itself when the disk is full.
-fn write_batch(connection: &Connection, batch: &mut dyn Iterator<Item = Box<dyn Write>>, counter: &AtomicU64) {
+fn write_batch(connection: &Connection, batch: &mut dyn Iterator<Item = Box<dyn Write>>) {
     let mut begun = connection.execute_batch("BEGIN IMMEDIATE").map_err(StoreError::from);
     let mut done: Vec<Box<dyn Write>> = Vec::new();
     if begun.is_ok() {
@@ -206,7 +196,6 @@ fn write_batch(connection: &Connection, batch: &mut dyn Iterator<Item = Box<dyn 
     {
         tracing::error!(%error, "a transaction could not be rolled back");
     }
-    counter.fetch_add(1, Ordering::Release);
     for write in done {
         write.answer(committed.clone());
     }

@@ -86,7 +86,7 @@ impl MessageRow {
             calls_json: if calls.is_empty() { None } else { Some(to_json("tool names", &calls)?) },
             calls,
             marks: if marks.is_empty() { None } else { Some(to_json("marks", marks)?) },
-            title: if role == Role::User { title_of(&message.text()) } else { String::new() },
+            title: if role == Role::User { title_of(&message.text_ref()) } else { String::new() },
         })
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use tw_artifact::{Json, Map, Message, Role, SplitName};
+use tw_artifact::{Arguments, Json, Map, Message, Role, SplitName, ToolCallView};
 use tw_formats::{Format, FormatMessage, FormatTrace, Preference};
 
 use crate::file::Hashed;
@@ -236,6 +236,37 @@ impl Drop for Part {
     }
 }
 
+/// What Axolotl 0.19 makes otherwise of a row, seen by tests/parity/axolotl_rows.py: an answer is trained from the first
+/// character of its own on, and values of nothing are taken out of calls.
+fn tell_of_axolotl(row: &StoredRow, losses: &mut BTreeMap<String, u32>) {
+    let thinks = |(message, train): (&Message, &bool)| *train && message.reasoning().is_some_and(|it| !it.is_empty());
+    if row.messages.iter().zip(&row.train).any(thinks) {
+        let said =
+            "Axolotl does not train what a template writes before the reasoning (<think>); tokens holds the exact mask";
+        *losses.entry(said.to_owned()).or_default() += 1;
+    }
+    let empty = |message: &Message| {
+        let misses = |call: &ToolCallView<'_>| match call.arguments {
+            Arguments::Object(map) => map.values().any(has_null),
+            Arguments::Text(_) | Arguments::Other => false,
+        };
+        message.tool_calls().iter().any(misses)
+    };
+    if row.messages.iter().any(empty) {
+        let said = "Axolotl leaves null values of calls out";
+        *losses.entry(said.to_owned()).or_default() += 1;
+    }
+}
+
+fn has_null(json: &Json) -> bool {
+    match json {
+        Json::Null => true,
+        Json::Array(items) => items.iter().any(has_null),
+        Json::Object(map) => map.values().any(has_null),
+        Json::Bool(_) | Json::Number(_) | Json::String(_) => false,
+    }
+}
+
 /// One file in the making; none when nothing is written.
 enum Paper {
     None,
@@ -309,6 +340,9 @@ impl Sheet {
             }
             Target::Trl | Target::Axolotl | Target::OpenAi | Target::ShareGpt => {
                 let Some(format) = self.target.format() else { return Ok(()) };
+                if self.target == Target::Axolotl {
+                    tell_of_axolotl(row, losses);
+                }
                 let trace = format_trace(row, format);
                 self.put_trace(format, &trace, losses)
             }

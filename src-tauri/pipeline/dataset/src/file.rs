@@ -5,7 +5,7 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
-use tw_artifact::DatasetFile;
+use tw_artifact::{DatasetFile, hex};
 
 use crate::Error;
 
@@ -30,7 +30,7 @@ impl Hashed {
         let file = self.out.into_inner().map_err(|error| Error::io(&path)(error.into_error()))?;
         file.sync_all().map_err(Error::io(&path))?;
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        Ok(DatasetFile { name, bytes: self.bytes, rows, sha256: hex(&self.hasher.finalize()) })
+        Ok(DatasetFile { name, bytes: self.bytes, rows, sha256: hex(self.hasher.finalize()) })
     }
 }
 
@@ -45,10 +45,6 @@ impl Write for Hashed {
     fn flush(&mut self) -> std::io::Result<()> {
         self.out.flush()
     }
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Brings the names in a folder to the disk. Where the system cannot do that (Windows), they are there already.

@@ -4,10 +4,9 @@ use std::path::Path;
 
 use parquet::data_type::ByteArray;
 use parquet::record::{Field, Row as Record, RowAccessor};
-use tw_artifact::{DatasetFamily, DatasetWarningKind, FamilyRow, RowFate, SplitName};
+use tw_artifact::{DatasetFamily, DatasetWarningKind, FamilyRow, RowFate, SplitName, hex};
 
 use crate::Error;
-use crate::file::hex;
 use crate::row::Row;
 use crate::stored::{each_record, texts};
 use crate::table::{Cell, Kind};
@@ -90,7 +89,7 @@ pub(crate) fn cells(family: &DatasetFamily, of: &FamilyRow, row: &Row, number: O
         Cell::Whole(of.tokens.into()),
         Cell::Whole(of.trained_tokens.into()),
         Cell::Texts(warnings),
-        Cell::text(hex(&row.hash)),
+        Cell::text(hex(row.hash)),
     ]
 }
 

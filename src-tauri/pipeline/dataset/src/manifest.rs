@@ -4,10 +4,9 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use tw_artifact::{DatasetFile, DatasetModel, DatasetPlan, DatasetPreview, DatasetVersion, SourceTrace};
+use tw_artifact::{DatasetFile, DatasetModel, DatasetPlan, DatasetPreview, DatasetVersion, SourceTrace, hex};
 
 use crate::Error;
-use crate::file::hex;
 
 /// The form of what this app writes.
 const FORM: &str = "tracewright-dataset/1";
@@ -59,7 +58,7 @@ impl Manifest {
         let identity = Identity { form: FORM, plan: &nameless, model: &model, sources: &sources, files: &files };
         let text = serde_json::to_vec(&identity).map_err(|error| Error::Plan(error.to_string()))?;
         let figures = DatasetPreview { families: Vec::new(), estimates: Vec::new(), ..figures };
-        let id = hex(&Sha256::digest(&text));
+        let id = hex(Sha256::digest(&text));
         Ok(Self { form: FORM.to_owned(), id, plan: plan.clone(), model, sources, figures, files })
     }
 
@@ -92,6 +91,7 @@ impl Manifest {
             model: self.model.clone(),
             bytes: self.files.iter().map(|file| file.bytes).sum(),
             problem: None,
+            pushes: Vec::new(),
         }
     }
 

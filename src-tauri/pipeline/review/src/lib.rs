@@ -21,7 +21,8 @@ pub use diff::{Chunk, ChunkKind, FieldChange, MessageDiff, compare, text_diff};
 pub use error::EditError;
 pub use likeness::{fingerprint, group_alike, likeness_percent};
 pub use lint::{
-    LINT_VERSION, LintInput, Linter, SchemaProblem, Sensitive, lint, schema_problems, sensitive, stands_alone,
+    LINT_VERSION, LintInput, LintMemory, Linter, SchemaProblem, Sensitive, lint, schema_problems, sensitive,
+    stands_alone,
 };
 
 #[cfg(test)]

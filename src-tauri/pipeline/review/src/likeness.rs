@@ -25,7 +25,7 @@ const RECENT: u64 = 1 << 13;
 pub fn fingerprint(messages: &[EditedMessage]) -> Vec<u8> {
     let mut lowest = Lowest::new();
     for message in messages.iter().filter(|message| message.message.role() != Role::System) {
-        lowest.add_text(&message.message.text());
+        lowest.add_text(&message.message.text_ref());
         lowest.add_text(message.message.reasoning().unwrap_or_default());
         for call in message.message.calls() {
             lowest.add_text(&call.get("function").map(tw_artifact::Json::to_text).unwrap_or_default());

@@ -1,9 +1,9 @@
 //! The model's own tokenizer, from its tokenizer.json.
 
-use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
+use tw_artifact::hex;
 
 use crate::error::Error;
 use crate::segments::Segments;
@@ -143,9 +143,5 @@ impl Tokenizer {
 /// SHA-256 in hex: what a dataset remembers of a template or a tokenizer.
 #[must_use]
 pub fn sha256_hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut hex, byte| {
-        // Writing to a String does not fail.
-        write!(hex, "{byte:02x}").unwrap_or_default();
-        hex
-    })
+    hex(Sha256::digest(bytes))
 }

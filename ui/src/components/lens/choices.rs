@@ -99,6 +99,8 @@ impl Choices {
         if let Some(thinking) = self.thinking.get() {
             kwargs.insert(THINKING.to_owned(), Json::Bool(thinking));
         }
+        // A version has variables of its own: none at all is said aloud.
+        let none = if matches!(subject, LensSubject::Dataset { .. }) { Json::Object(Map::new()) } else { Json::Null };
         LensRequest {
             subject,
             model: self.model.get(),
@@ -106,7 +108,7 @@ impl Choices {
             train: self.train.get(),
             drop_steering: self.drop_steering.get(),
             normalise: self.normalise.get(),
-            kwargs: if kwargs.is_empty() { Json::Null } else { Json::Object(kwargs) },
+            kwargs: if kwargs.is_empty() { none } else { Json::Object(kwargs) },
             max_tokens: self.max_tokens.get(),
         }
     }

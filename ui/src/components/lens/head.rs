@@ -311,7 +311,7 @@ fn Settings() -> impl IntoView {
     });
     view! {
         <div class="lens-settings" data-testid="lens-settings-panel">
-            <ModelPicker value=choices.model/>
+            <ModelPicker value=choices.model own=looking.own_model.get_value()/>
             <Show when=move || looking.is_of_trace()>
                 <Select label="Rows" options=unrolls value=choices.unroll testid="lens-unroll"/>
             </Show>

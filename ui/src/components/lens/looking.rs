@@ -5,7 +5,7 @@ use std::sync::Arc;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use tw_artifact::{EditOp, Place};
-use tw_contract::{ApiError, LensRequest, LensSubject};
+use tw_contract::{ApiError, LensRequest, LensSubject, ModelEntry};
 
 use super::LensTarget;
 use super::choices::Choices;
@@ -48,6 +48,8 @@ pub(super) struct Looking {
     pub(super) list: ListHandle,
     /// The one menu.
     pub(super) menu: FloatMenu,
+    /// The model that the row's version was built with.
+    pub(super) own_model: StoredValue<Option<ModelEntry>>,
     /// Makes an edit, where the row can be edited.
     pub(super) edit: Option<Callback<EditOp>>,
     open: Option<Callback<LensTarget>>,
@@ -58,6 +60,7 @@ impl Looking {
     /// Looks at what is asked for, and gives it to everything below.
     pub(super) fn provide(
         request: Signal<LensRequest>,
+        own_model: Option<ModelEntry>,
         remember: bool,
         edit: Option<Callback<EditOp>>,
         open: Option<Callback<LensTarget>>,
@@ -65,12 +68,13 @@ impl Looking {
         let choices = Choices::of(request, remember);
         let models = use_models();
         models.ensure();
+        let own_id = own_model.as_ref().map(|own| own.id.clone());
         let looking = Self {
             choices,
             request: Memo::new(move |_| {
                 let mut request = choices.apply(request.get());
                 // A model that was removed is as none.
-                request.model = request.model.filter(|id| models.has(id));
+                request.model = request.model.filter(|id| own_id.as_ref() == Some(id) || models.has(id));
                 request
             }),
             lens: RwSignal::new(None),
@@ -81,6 +85,7 @@ impl Looking {
             visible: RwSignal::new((0.0, 0.0)),
             list: ListHandle::new(),
             menu: FloatMenu::new(),
+            own_model: StoredValue::new(own_model),
             edit,
             open,
             tries: RwSignal::new(0),
@@ -97,7 +102,7 @@ impl Looking {
         Effect::new(move |_| {
             self.tries.track();
             let request = self.request.get();
-            if !models.loaded.get() || models.lacks_any() {
+            if !models.loaded.get() || self.lacks_model() {
                 return;
             }
             let Some(number) = asked.try_update_value(|asked| {
@@ -126,6 +131,11 @@ impl Looking {
                 }
             });
         });
+    }
+
+    /// Whether there is no model to render with. Tracks.
+    pub(super) fn lacks_model(self) -> bool {
+        use_models().lacks_any() && self.own_model.with_value(Option::is_none)
     }
 
     /// Asks again.

@@ -17,7 +17,7 @@ mod text;
 
 use leptos::prelude::*;
 use tw_artifact::{EditOp, Place};
-use tw_contract::LensRequest;
+use tw_contract::{LensRequest, ModelEntry};
 
 use self::head::Head;
 use self::hover::HoverCard;
@@ -43,6 +43,10 @@ pub(crate) fn LensPane(
     /// What is looked at, and how at first. How a person looks at it stays while only the subject changes.
     #[prop(into)]
     request: Signal<LensRequest>,
+    /// The model that a dataset version was built with: it is offered, and used at first, also where it is not in the
+    /// workspace's list.
+    #[prop(optional_no_strip)]
+    own_model: Option<ModelEntry>,
     /// Whether model, unrolling and what is trained are remembered for the next trace.
     #[prop(optional)]
     remember: bool,
@@ -53,10 +57,10 @@ pub(crate) fn LensPane(
     #[prop(optional, into)]
     open: Option<Callback<LensTarget>>,
 ) -> impl IntoView {
-    let looking = Looking::provide(request, remember, edit, open);
+    let looking = Looking::provide(request, own_model, remember, edit, open);
     let models = use_models();
     let state = Memo::new(move |_| {
-        if models.lacks_any() {
+        if looking.lacks_model() {
             Shown::NoModel
         } else if looking.lens.with(Option::is_some) {
             Shown::Lens
@@ -75,7 +79,7 @@ pub(crate) fn LensPane(
                         title="No model chosen"
                         text="The lens shows the exact string a model is trained on, token by token. It needs the model's tokenizer and chat template: a folder with tokenizer.json, or a GGUF file. Weights are not needed."
                     >
-                        <ModelAddButton on_added=move |entry: tw_contract::ModelEntry| looking.choices.model.set(Some(entry.id))/>
+                        <ModelAddButton on_added=move |entry: ModelEntry| looking.choices.model.set(Some(entry.id))/>
                     </Empty>
                 }
                     .into_any(),

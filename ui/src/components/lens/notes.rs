@@ -84,7 +84,9 @@ fn notes(lens: &Lens) -> Vec<Note> {
         .iter()
         .map(|warning| Note {
             tone: match warning.kind {
-                LensWarningKind::NothingTrained | LensWarningKind::EverythingTrained => Tone::Bad,
+                LensWarningKind::NothingTrained | LensWarningKind::EverythingTrained | LensWarningKind::OtherModel => {
+                    Tone::Bad
+                }
                 LensWarningKind::WhitespaceNormalised => Tone::Neutral,
                 _ => Tone::Warn,
             },

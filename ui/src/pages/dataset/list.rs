@@ -11,7 +11,8 @@ use super::use_paths;
 use super::words::{percent, share, whole};
 use crate::backend::use_api;
 use crate::components::{
-    Button, ButtonKind, Confirm, Empty, ErrorBox, IconButton, IconName, RelativeTime, RowCursor, RowTable, Tag, Tone,
+    Button, ButtonKind, Confirm, CopyButton, Empty, ErrorBox, IconButton, IconName, RelativeTime, RowCursor, RowTable,
+    Tag, Tone,
 };
 use crate::pages::hub::PullDialog;
 use crate::state::datasets::use_datasets;
@@ -24,8 +25,7 @@ const ROW_PX: f64 = 34.0;
 /// Height of the heads, in pixels.
 const HEAD_PX: f64 = 28.0;
 /// The columns.
-const COLUMNS: &str =
-    "minmax(150px, 1.4fr) 128px 132px 92px 118px 112px minmax(96px, 0.9fr) 108px minmax(86px, 0.8fr) 40px";
+const COLUMNS: &str = "minmax(150px, 1.4fr) 128px 132px 92px 118px 112px minmax(96px, 0.9fr) 108px minmax(120px, 1fr) minmax(86px, 0.6fr) 40px";
 
 /// The list, or what stands in its place.
 #[component]
@@ -162,7 +162,7 @@ fn Heads() -> impl IntoView {
         <div class="grid-head" role="row">
             {head("Name", false)} {head("Version", false)} {head("Rows", true)} {head("Tokens", true)}
             {head("Trained", true)} {head("A row for", false)} {head("Model", false)} {head("Built", false)}
-            {head("Size", true)} <span></span>
+            {head("Pushed to", false)} {head("Size", true)} <span></span>
         </div>
     }
 }
@@ -185,6 +185,13 @@ fn Cells(version: DatasetVersion, to_delete: RwSignal<Option<DatasetVersion>>) -
         view! { <small title=title>" + " {format::count(version.validation.rows)}</small> }
     });
     let own = StoredValue::new(version.clone());
+    let pushed = version.pushes.first().cloned().map(|push| {
+        let title = format!("{}, commit {}", format::absolute(push.at_ms), push.commit);
+        view! {
+            <span class="cell-text" dir="auto" title=title data-testid="version-row-pushed">{push.repo}</span>
+            <CopyButton text=move |()| push.url.clone() label="Copy the link to what was pushed"/>
+        }
+    });
     view! {
         <span class="cell" role="gridcell">
             <span class="cell-title" dir="auto">{version.name.clone()}</span>
@@ -207,6 +214,7 @@ fn Cells(version: DatasetVersion, to_delete: RwSignal<Option<DatasetVersion>>) -
             }}
         </span>
         <span class="cell" role="gridcell"><RelativeTime at_ms=version.built_at_ms/></span>
+        <span class="cell" role="gridcell">{pushed}</span>
         <span class="cell is-number" role="gridcell">{format::bytes(version.bytes)}</span>
         <span class="cell cell-tools" role="gridcell">
             <IconButton icon=IconName::Trash label="Delete the version" on_click=move |()| to_delete.set(Some(own.get_value())) testid="version-delete"/>

@@ -74,6 +74,8 @@ pub(super) struct Facts {
     pub(super) total: usize,
     /// How many of them are accepted or rejected.
     pub(super) reviewed: usize,
+    /// Whether the host still counts: there are more than these.
+    pub(super) counting: bool,
     /// What of the query was not understood.
     pub(super) problems: Vec<String>,
 }
@@ -405,7 +407,7 @@ impl Browser {
             pending.clear();
             pending.insert(0);
         });
-        self.fetch(round, 0..1, true);
+        self.fetch(round, 0..1, true, true);
     }
 
     /// Fetches the rows on the page that are not here, or not fresh.
@@ -423,12 +425,14 @@ impl Browser {
         });
         for run in runs {
             self.pending.update_value(|pending| pending.extend(run.clone()));
-            self.fetch(round, run, false);
+            self.fetch(round, run, false, false);
         }
     }
 
-    fn fetch(self, round: u64, run: Range<usize>, anew: bool) {
+    /// With `quick` the rows of words that very many traces have come before it is known how many that are.
+    fn fetch(self, round: u64, run: Range<usize>, anew: bool, quick: bool) {
         let mut request = self.asked();
+        request.quick = quick;
         request.offset = small(run.start * PAGE);
         request.limit = small(run.len() * PAGE);
         let version = self.pages.with_untracked(Pages::version);
@@ -444,7 +448,14 @@ impl Browser {
             match answer {
                 Ok(page) => {
                     self.problem.set(None);
-                    self.take(page, &run, version, anew);
+                    let (counted, none) = (page.counted, page.traces.is_empty());
+                    if counted || !none {
+                        self.take(page, &run, version, anew);
+                    }
+                    if !counted {
+                        self.pending.update_value(|pending| pending.extend(run.clone()));
+                        self.fetch(round, run, anew && none, false);
+                    }
                     self.ensure();
                 }
                 Err(error) => {
@@ -457,7 +468,12 @@ impl Browser {
 
     fn take(self, page: TracePage, run: &Range<usize>, version: u64, anew: bool) {
         let total = usize::try_from(page.total).unwrap_or(usize::MAX);
-        let facts = Facts { total, reviewed: usize::try_from(page.reviewed).unwrap_or(0), problems: page.problems };
+        let facts = Facts {
+            total,
+            reviewed: usize::try_from(page.reviewed).unwrap_or(0),
+            counting: !page.counted,
+            problems: page.problems,
+        };
         self.words.maybe_update(|words| {
             let changed = words.tools != page.tools || words.models != page.models || words.tags != page.tags;
             if changed {

@@ -18,13 +18,14 @@ use crate::state::format;
 pub(super) fn CountBar(browser: Browser) -> impl IntoView {
     let facts = browser.facts;
     let count = move || {
-        let total = facts.with(|facts| facts.total);
+        let (total, counting) = facts.with(|facts| (facts.total, facts.counting));
         let words = format::counted(total as u64, "trace");
+        let words = if counting { format!("over {words}") } else { words };
         if browser.is_narrowed() { format!("{words} found") } else { words }
     };
     let progress = move || {
-        let (reviewed, total) = facts.with(|facts| (facts.reviewed, facts.total));
-        (total > 0).then(|| {
+        let (reviewed, total, counting) = facts.with(|facts| (facts.reviewed, facts.total, facts.counting));
+        (total > 0 && !counting).then(|| {
             let words = format!("{} of {} reviewed", format::count(reviewed as u64), format::count(total as u64));
             #[expect(clippy::cast_precision_loss, reason = "a share is shown in whole percent")]
             let share = reviewed as f64 / total as f64 * 100.0;

@@ -200,7 +200,7 @@ async fn ids_of(api: &Api, traces: Selection) -> Result<Vec<String>, ApiError> {
 
 /// Starts one trace again from its first task; how many runs that made.
 async fn rerun(api: &Api, id: &str, wanted: &Wanted) -> Result<usize, ApiError> {
-    let view = api.review_open(RevisionRequest { id: id.to_owned(), revision: None }).await?;
+    let view = api.review_open(RevisionRequest { id: id.to_owned(), revision: None, shorten: true }).await?;
     let task = view.messages.iter().find(|message| message.message.role() == Role::User);
     let Some(task) = task else {
         return Err(ApiError::invalid(format!(

@@ -33,6 +33,61 @@ async fn titles(store: &Store, search: &str) -> String {
 }
 
 #[tokio::test]
+async fn what_was_imported_is_found_as_if_it_had_come_message_by_message() {
+    let Workspace { store, folder: _folder } = Workspace::new();
+    let id = several(&store, 2).await.remove(0);
+    check_integrity(&store).await;
+    assert_eq!(titles(&store, "title:B").await, "B");
+    assert_eq!(titles(&store, "please").await, "AB");
+    // The triggers are at work again.
+    let message = NewMessage { message: Message::assistant("A kettle", None, Vec::new()), step: 1, tokens: 2 };
+    store.append(&id, message, None, Vec::new(), Vec::new()).await.unwrap();
+    assert_eq!(titles(&store, "kettle").await, "A");
+    store.delete_trace(&id).await.unwrap();
+    check_integrity(&store).await;
+    assert_eq!(titles(&store, "please").await, "B");
+}
+
+#[tokio::test]
+async fn words_that_very_many_traces_have_are_shown_before_they_are_counted() {
+    let Workspace { store, folder: _folder } = Workspace::new();
+    // More rows than are gathered at once, in traces of many messages.
+    let said = |n: usize, of: u8| NewMessage {
+        message: Message::user(format!("Please look, {of} {}", if n == 7 && of % 2 == 0 { "even" } else { "" })),
+        step: 0,
+        tokens: 1,
+    };
+    for of in 0..16 {
+        let messages = (0..2_000).map(|n| said(n, of).into()).collect();
+        let title = char::from(b'A' + of).to_string();
+        let new = NewImport { title, messages, timestamp_ms: Some(i64::from(of)), ..NewImport::default() };
+        store.import_many(vec![new]).await.unwrap();
+    }
+    let quick = |search: &str, offset: u32| TraceQuery { quick: true, limit: 3, offset, ..query(search) };
+    let list = store.list(quick("\"please\"", 0)).await.unwrap();
+    let titles: Vec<&str> = list.traces.iter().map(|it| it.title.as_str()).collect();
+    assert_eq!((titles, list.counted, list.total), (vec!["A", "B", "C"], false, 3));
+    assert!(list.traces[0].snippet.as_deref().unwrap_or_default().contains("\u{2}Please\u{3}"), "{list:?}");
+    let list = store.list(quick("\"please\" -even", 1)).await.unwrap();
+    let titles: Vec<&str> = list.traces.iter().map(|it| it.title.as_str()).collect();
+    assert_eq!((titles, list.counted), (vec!["D", "F", "H"], false));
+    // All of them fit on the page: they are counted.
+    let list = store.list(TraceQuery { limit: 100, ..quick("\"please\" title:C", 0) }).await.unwrap();
+    assert_eq!((list.traces.len(), list.counted, list.total), (1, true, 1));
+    // Whoever wants all gets all, however it was asked.
+    assert_eq!(store.ids(&quick("\"please\" -even", 0)).await.unwrap().len(), 8);
+    let list = store.list(TraceQuery { quick: false, ..quick("\"please\"", 0) }).await.unwrap();
+    assert_eq!((list.traces.len(), list.counted, list.total), (3, true, 16));
+    // Now they are known, until a text changes; a rating is none.
+    let change = ReviewChange { rating: Some(4), ..ReviewChange::default() };
+    store.mark(vec![list.traces[0].id.clone()], change).await.unwrap();
+    assert!(store.list(quick("\"please\"", 0)).await.unwrap().counted);
+    let message = NewMessage { message: Message::user("please"), step: 0, tokens: 1 };
+    store.append(&list.traces[0].id, message, None, Vec::new(), Vec::new()).await.unwrap();
+    assert!(!store.list(quick("\"please\"", 0)).await.unwrap().counted);
+}
+
+#[tokio::test]
 async fn an_import_keeps_everything_of_a_record() {
     let Workspace { store, folder: _folder } = Workspace::new();
     let entry = Message::tool_call("c", "look", Json::parse(r#"{"at":1.0}"#).unwrap());

@@ -8,6 +8,7 @@ mod calls;
 mod ending;
 mod fit;
 mod gate;
+mod memory;
 mod mend;
 mod pairing;
 mod random;
@@ -28,6 +29,7 @@ mod tests;
 use tw_artifact::{CallRecord, EditedMessage, Finding, RunState, ToolDefinition};
 
 pub use gate::{Sensitive, sensitive, stands_alone};
+pub use memory::LintMemory;
 pub use schema::{SchemaProblem, schema_problems};
 
 use report::Report;
@@ -69,12 +71,19 @@ impl Linter {
     /// A repair is made for the trace as it is here. Two repairs may set the same text: make one, then look again.
     #[must_use]
     pub fn lint(&mut self, input: &LintInput<'_>) -> Vec<Finding> {
+        self.lint_again(input, &mut LintMemory::default())
+    }
+
+    /// The same for a trace that was looked at before: what is remembered of messages that are still the same is not
+    /// looked for again.
+    #[must_use]
+    pub fn lint_again(&mut self, input: &LintInput<'_>, memory: &mut LintMemory) -> Vec<Finding> {
         let turns: Vec<Turn<'_>> = input.messages.iter().map(Turn::new).collect();
         let mut report = Report::new();
         pairing::check(&turns, &mut report);
         calls::check(&turns, input.tools, &mut self.schemas, &mut report);
         results::check(&turns, input.calls, &mut report);
-        sensitive::check(&turns, &mut report);
+        sensitive::check(&turns, memory, &mut report);
         steering::check(&turns, input.steering_prompt, &mut report);
         answers::check(&turns, &mut report);
         ending::check(&turns, input, &mut report);

@@ -8,9 +8,10 @@ use aho_corasick::{AhoCorasick, MatchKind};
 use indexmap::IndexMap;
 use tw_artifact::{EditOp, Json, LintRule, Place, Repair, Role, Severity, TextField};
 
+use super::memory::LintMemory;
 use super::random::is_wordy;
 use super::report::{Report, Ruler, repair};
-use super::shapes::{Kind, highest_numbers, hits};
+use super::shapes::{Kind, highest_numbers};
 use super::view::{Turn, shown_arguments};
 
 /// Different values of a rule that are told apart; more are only counted.
@@ -21,6 +22,8 @@ const REPEATED_BYTES: usize = 64 << 10;
 /// A text of the trace.
 struct Text<'a> {
     id: u64,
+    /// Its turn, by place.
+    turn: usize,
     field: TextField,
     text: Cow<'a, str>,
     /// How a reason names it.
@@ -36,13 +39,15 @@ struct Value {
     ranges: Vec<(usize, Range<usize>)>,
 }
 
-pub(super) fn check(turns: &[Turn<'_>], report: &mut Report) {
+pub(super) fn check(turns: &[Turn<'_>], memory: &mut LintMemory, report: &mut Report) {
     let texts = texts_of(turns);
+    let keyed: Vec<(i64, &str)> = texts.iter().map(|text| (turns[text.turn].key, &*text.text)).collect();
+    let recognised = memory.look(&keyed);
     let mut values: IndexMap<String, Value> = IndexMap::new();
     let mut taken: Vec<String> = Vec::new();
     let (mut secrets, mut others, mut left_out) = (0, 0, Vec::new());
-    for (at, text) in texts.iter().enumerate() {
-        for hit in hits(&text.text) {
+    for (at, (text, hits)) in texts.iter().zip(recognised).enumerate() {
+        for hit in hits {
             let found = &text.text[hit.range.clone()];
             if hit.kind == Kind::Taken {
                 taken.push(found.to_owned());
@@ -82,7 +87,7 @@ pub(super) fn check(turns: &[Turn<'_>], report: &mut Report) {
 
 fn texts_of<'a>(turns: &[Turn<'a>]) -> Vec<Text<'a>> {
     let mut texts = Vec::with_capacity(turns.len());
-    for turn in turns {
+    for (place, turn) in turns.iter().enumerate() {
         let whose = match turn.role {
             Role::System => "the system prompt".to_owned(),
             Role::User => "a message of the user".to_owned(),
@@ -92,17 +97,24 @@ fn texts_of<'a>(turns: &[Turn<'a>]) -> Vec<Text<'a>> {
         if let Some(reasoning) = turn.reasoning {
             let name = "the reasoning of an answer".to_owned();
             let text = Cow::Borrowed(reasoning);
-            texts.push(Text { id: turn.id, field: TextField::Reasoning, text, name, can_be_set: true });
+            texts.push(Text { id: turn.id, turn: place, field: TextField::Reasoning, text, name, can_be_set: true });
         }
         if !turn.text.is_empty() {
             let (text, can_be_set) = (turn.text.clone(), turn.is_one_text);
-            texts.push(Text { id: turn.id, field: TextField::Content, text, name: whose, can_be_set });
+            texts.push(Text { id: turn.id, turn: place, field: TextField::Content, text, name: whose, can_be_set });
         }
         for (call, view) in (0_u32..).zip(&turn.calls) {
             let text = shown_arguments(view);
             if !text.is_empty() {
                 let name = format!("the arguments of a call of \"{}\"", view.name);
-                texts.push(Text { id: turn.id, field: TextField::Arguments { call }, text, name, can_be_set: true });
+                texts.push(Text {
+                    id: turn.id,
+                    turn: place,
+                    field: TextField::Arguments { call },
+                    text,
+                    name,
+                    can_be_set: true,
+                });
             }
         }
     }

@@ -7,6 +7,8 @@ use tw_artifact::{Arguments, EditedMessage, Json, Role, ToolCallView};
 /// A message of the trace.
 pub(super) struct Turn<'a> {
     pub(super) id: u64,
+    /// Names its text; see [`EditedMessage::key`].
+    pub(super) key: i64,
     pub(super) role: Role,
     /// The text as shown.
     pub(super) text: Cow<'a, str>,
@@ -41,6 +43,7 @@ impl<'a> Turn<'a> {
         let is_answer = role == Role::Assistant;
         Self {
             id: edited.id,
+            key: edited.key,
             role,
             text,
             is_one_text,

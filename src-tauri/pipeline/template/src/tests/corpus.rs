@@ -227,3 +227,52 @@ fn ids_are_those_of_transformers_for_every_tokenizer_at_hand() {
     assert!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong.join("\n"));
     assert!(goldens.len() >= 5);
 }
+
+/// The tokenizer and the template of SmolLM2 come out of a GGUF file, which is too large to be fetched for every run:
+/// `TW_TEST_GGUF` names it (tests/parity/smollm2.py says where it is from and makes the goldens).
+#[test]
+fn ids_and_masks_of_smollm2_from_its_gguf_file_are_those_of_transformers() {
+    let file = std::env::var_os("TW_TEST_GGUF").filter(|it| !it.is_empty()).map(PathBuf::from);
+    let Some(file) = file else {
+        eprintln!("skipped: TW_TEST_GGUF names no GGUF file of SmolLM2");
+        return;
+    };
+    let corpus = Corpus::read();
+    let golden = read_json(&parity_folder().join("goldens/smollm2.json"));
+    let (tokenizer, source) = (Tokenizer::load(&file).unwrap(), TemplateSource::load(&file).unwrap());
+    let own = source.template(None, false).unwrap();
+    assert_eq!(golden.get("template").and_then(Json::as_str), Some(sha256_hex(own.source().as_bytes()).as_str()));
+    assert_eq!(golden.get("vocabulary").and_then(Json::as_i64), Some(i64::from(tokenizer.vocabulary())));
+    let small = special_tokens();
+    let case = |name: &str| corpus.cases.iter().find(|it| it.name == name).unwrap();
+    let mut wrong = Vec::new();
+    let texts = golden.get("ids").and_then(Json::as_object).unwrap();
+    for (text, expected) in texts {
+        let shown = match text.split_once('/') {
+            None => "a  12 345\n\n6 \u{ff17}\u{96e} x1".to_owned(),
+            Some(("own", name)) => rendered(&own, case(name), &source.special_tokens).unwrap(),
+            Some((ours, name)) => rendered(&super::template(ours), case(name), &small).unwrap(),
+        };
+        let ours = hash_of_ids(&tokenizer.encode(&shown).unwrap().ids);
+        if Some(ours.as_str()) != expected.as_str() {
+            wrong.push(format!("{text}: {ours} in place of {expected:?}"));
+        }
+    }
+    let generation = super::template("think_generation");
+    let masks = golden.get("masks").and_then(Json::as_object).unwrap();
+    for (name, expected) in masks {
+        let case = case(name);
+        let special_tokens = &source.special_tokens;
+        let renderer = RowRenderer { template: &generation, special_tokens, tokenizer: &tokenizer };
+        let row = Row { messages: case.messages.clone(), tools: case.tools.clone(), marks: Vec::new() };
+        let settings = RowSettings { generation_prompt: case.prompt, ..RowSettings::new(frozen()) };
+        let made = renderer.render(&row, &settings).unwrap();
+        let mask: String = made.mask.iter().map(u8::to_string).collect();
+        let ours = format!("{}:{}", hash_of_ids(&made.ids), short(&mask));
+        if Some(ours.as_str()) != expected.as_str() {
+            wrong.push(format!("mask of {name}: {ours} in place of {expected:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(texts.len() > 200 && masks.len() > 35, "{} texts, {} masks", texts.len(), masks.len());
+}

@@ -4,15 +4,17 @@ use std::sync::Arc;
 
 use leptos::prelude::*;
 use leptos_router::components::A;
-use tw_artifact::{DatasetPlan, SourceTrace, TraceChoice};
+use tw_artifact::{DatasetPlan, DatasetPush, SourceTrace, TraceChoice};
 use tw_contract::DatasetView;
 
+use super::use_pushes;
 use crate::components::{CopyButton, VirtualList};
 use crate::state::format;
 
 /// What the version was built of and with.
 #[component]
 pub(super) fn Facts(dataset: StoredValue<Arc<DatasetView>>) -> impl IntoView {
+    let stored = dataset;
     let dataset = dataset.get_value();
     let version = &dataset.version;
     let whole = version.id.clone();
@@ -72,6 +74,7 @@ pub(super) fn Facts(dataset: StoredValue<Arc<DatasetView>>) -> impl IntoView {
                         <tbody>{files}</tbody>
                     </table>
                 </section>
+                <Pushes dataset=stored/>
                 <section>
                     <h3>"Settings"</h3>
                     <dl class="facts-list">{settings}</dl>
@@ -90,6 +93,36 @@ pub(super) fn Facts(dataset: StoredValue<Arc<DatasetView>>) -> impl IntoView {
                 />
             </section>
         </div>
+    }
+}
+
+/// Every push of it, with a link to what was pushed.
+#[component]
+fn Pushes(dataset: StoredValue<Arc<DatasetView>>) -> impl IntoView {
+    let pushes = use_pushes(dataset);
+    let line = |push: DatasetPush| {
+        let short = push.commit.chars().take(8).collect::<String>();
+        let url = push.url.clone();
+        view! {
+            <tr data-testid="push-line">
+                <th scope="row" dir="auto">{push.repo}</th>
+                <td class="mono" title=push.commit>{short}</td>
+                <td>{format::absolute(push.at_ms)}</td>
+                <td><div class="hash"><span class="mono" title=push.url.clone()>{push.url.clone()}</span><CopyButton text=move |()| url.clone() label="Copy the link"/></div></td>
+            </tr>
+        }
+    };
+    move || {
+        let lines = pushes.get();
+        (!lines.is_empty()).then(|| view! {
+            <section>
+                <h3>"Pushed to"</h3>
+                <table class="files-table">
+                    <thead><tr><th scope="col">"Repository"</th><th scope="col">"Commit"</th><th scope="col">"When"</th><th scope="col">"Link"</th></tr></thead>
+                    <tbody>{lines.into_iter().map(line).collect_view()}</tbody>
+                </table>
+            </section>
+        })
     }
 }
 

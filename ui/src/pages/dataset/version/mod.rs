@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use tw_artifact::{DatasetPreview, DatasetVersion};
+use tw_artifact::{DatasetPreview, DatasetPush, DatasetVersion};
 use tw_contract::{ApiError, DatasetView, IdRequest};
 
 use super::figures::{Estimates, Histograms, LeftOuts, RowLinks, Totals, Warnings};
@@ -137,7 +137,7 @@ fn Known(dataset: Arc<DatasetView>) -> impl IntoView {
                             min_px=320.0
                             first_only=Signal::derive(move || open.with(Option::is_none))
                             first=move || view! { <RowsTable rows open/> }
-                            second=move || view! { <RowInspector version=id open/> }
+                            second=move || view! { <RowInspector dataset open/> }
                         />
                     }
                         .into_any(),
@@ -229,6 +229,7 @@ fn Head(dataset: StoredValue<Arc<DatasetView>>, export: RwSignal<bool>) -> impl 
                             />
                         }
                     })}
+                <Pushed dataset/>
             </div>
             {problem
                 .map(|problem| {
@@ -256,6 +257,34 @@ fn Train(version: StoredValue<String>, problem: Option<String>) -> impl IntoView
     view! {
         <Button kind=ButtonKind::Primary icon=IconName::Train label="Train on this" title disabled=Signal::stored(!usable) on_click=move |()| go() testid="dataset-train"/>
     }
+}
+
+/// Where it was pushed to last.
+#[component]
+fn Pushed(dataset: StoredValue<Arc<DatasetView>>) -> impl IntoView {
+    let pushes = use_pushes(dataset);
+    move || {
+        let (last, others) = pushes.with(|pushes| Some((pushes.first()?.clone(), pushes.len() - 1)))?;
+        let title = format!("{}, commit {}", format::absolute(last.at_ms), last.commit);
+        let url = last.url.clone();
+        Some(view! {
+            <span class="version-pushed" data-testid="version-pushed" title=title>
+                "Pushed to " <span dir="auto">{last.repo}</span> " " <RelativeTime at_ms=last.at_ms/>
+                {(others > 0).then(|| format!(" and {} before", format::counted(others as u64, "time")))}
+            </span>
+            <CopyButton text=move |()| url.clone() label="Copy the link to what was pushed" testid="version-pushed-copy"/>
+        })
+    }
+}
+
+/// The pushes of a version, the last one first: as the list of versions has them, which hears of new ones.
+fn use_pushes(dataset: StoredValue<Arc<DatasetView>>) -> Memo<Vec<DatasetPush>> {
+    let datasets = use_datasets();
+    Memo::new(move |_| {
+        let (id, at_first) = dataset.with_value(|it| (it.version.id.clone(), it.version.pushes.clone()));
+        let known = datasets.known();
+        known.iter().find(|version| version.id == id).map_or(at_first, |version| version.pushes.clone())
+    })
 }
 
 /// Pushes it to the Hub.

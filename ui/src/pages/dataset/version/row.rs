@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use leptos_router::components::A;
 use tw_artifact::{Json, Map, Role, SavedMessage};
-use tw_contract::{ApiError, DatasetRow, LensRequest, LensSubject, RowMessage, RowRequest};
+use tw_contract::{ApiError, DatasetRow, DatasetView, LensRequest, LensSubject, RowMessage, RowRequest};
 
 use super::super::words::percent;
 use super::super::{focus, use_paths};
@@ -38,11 +38,12 @@ enum Side {
 /// The open row.
 #[component]
 pub(super) fn RowInspector(
-    version: StoredValue<String>,
+    dataset: StoredValue<Arc<DatasetView>>,
     /// Its id.
     open: RwSignal<Option<String>>,
 ) -> impl IntoView {
     let api = StoredValue::new(use_api());
+    let version = StoredValue::new(dataset.with_value(|dataset| dataset.version.id.clone()));
     let side = use_setting("dataset-row-side", Side::default());
     let row = RwSignal::new(None::<Result<Arc<DatasetRow>, ApiError>>);
     let round = StoredValue::new(0_u64);
@@ -78,7 +79,7 @@ pub(super) fn RowInspector(
     };
     let body = move || match side.get() {
         // It fetches for itself, and keeps how one looks at it from row to row.
-        Side::Lens => view! { <Lens version open/> }.into_any(),
+        Side::Lens => view! { <Lens dataset open/> }.into_any(),
         shown => (move || match (row.get(), shown) {
             (None, _) => view! { <Skeleton lines=10/> }.into_any(),
             (Some(Err(error)), _) => {
@@ -135,19 +136,31 @@ fn RowFacts(row: Arc<DatasetRow>) -> impl IntoView {
     }
 }
 
-/// The loss lens of the row.
+/// The loss lens of the row, as the version was built: its model, its variables, its limit.
 #[component]
-fn Lens(version: StoredValue<String>, open: RwSignal<Option<String>>) -> impl IntoView {
+fn Lens(dataset: StoredValue<Arc<DatasetView>>, open: RwSignal<Option<String>>) -> impl IntoView {
     let paths = use_paths();
+    let own_model = dataset.with_value(|dataset| dataset.model.clone());
     let request = Memo::new(move |before: Option<&LensRequest>| {
         let row = open.get().or_else(|| match before.map(|before| &before.subject) {
             Some(LensSubject::Dataset { row, .. }) => Some(row.clone()),
             _ => None,
         });
-        LensRequest::of(LensSubject::Dataset { version: version.get_value(), row: row.unwrap_or_default() })
+        dataset.with_value(|dataset| {
+            let (version, plan) = (dataset.version.id.clone(), &dataset.plan);
+            LensRequest {
+                model: dataset.model.as_ref().map(|model| model.id.clone()),
+                train: plan.train,
+                drop_steering: plan.drop_steering,
+                normalise: plan.normalise,
+                kwargs: plan.kwargs.clone(),
+                max_tokens: plan.max_tokens,
+                ..LensRequest::of(LensSubject::Dataset { version, row: row.unwrap_or_default() })
+            }
+        })
     });
     let go = move |target: LensTarget| paths.go(format!("/review/{}", target.trace));
-    view! { <div class="row-lens"><LensPane request open=go/></div> }
+    view! { <div class="row-lens"><LensPane request own_model open=go/></div> }
 }
 
 /// The messages, as cards; each says whether it is trained.

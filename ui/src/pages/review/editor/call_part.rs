@@ -8,6 +8,7 @@ use tw_artifact::{CallRecord, EditOp, EditedMessage, TextField};
 use super::block::Block;
 use super::marks::{FindingBadge, MarkBadges};
 use super::parts::CallPart;
+use super::shortened::ShortenedNote;
 use super::state::use_editing;
 use super::whole_edit::WholeEdit;
 use super::writing::Writing;
@@ -105,6 +106,7 @@ pub(super) fn ResultCard(result: Memo<Arc<EditedMessage>>, record: Option<Arc<Ca
             text=move |()| result.with_untracked(|result| result.message.text())
             own_words="Show what is in the trace"
             body=move || view! {
+                <ShortenedNote message=result/>
                 {move || editing.drafts.has(id, Writing::Whole).then(|| view! { <WholeEdit message=result/> })}
                 <Block message=result field=TextField::Content/>
             }

@@ -14,6 +14,7 @@ use super::drag::{Drag, begin_drag};
 use super::marks::{FindingBadge, MarkBadges};
 use super::parts::{CallPart, Parts};
 use super::patching::Row;
+use super::shortened::ShortenedNote;
 use super::state::use_editing;
 use super::whole_edit::WholeEdit;
 use super::writing::Writing;
@@ -97,6 +98,7 @@ pub(super) fn Card(row: Signal<Arc<Row>>, drag: Drag) -> impl IntoView {
                 </button>
             </Show>
             <Head parts role id/>
+            <ShortenedNote message=lead/>
             {move || editing.drafts.has(id, Writing::Whole).then(|| view! { <WholeEdit message=lead/> })}
             {(role == Role::Assistant)
                 .then(|| view! { <Block message=lead field=TextField::Reasoning/> })}

@@ -45,7 +45,7 @@ fn Sides(editing: Editing) -> impl IntoView {
     let fetch = Callback::new(move |()| {
         let api = editing.api();
         spawn_local(async move {
-            let answer = api.review_open(RevisionRequest { id: id.get_value(), revision: None }).await;
+            let answer = api.review_open(RevisionRequest { id: id.get_value(), revision: None, shorten: true }).await;
             other.try_set(Some(answer.map(Arc::new)));
         });
     });

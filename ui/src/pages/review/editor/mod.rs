@@ -32,6 +32,7 @@ mod rerun;
 mod run_tab;
 mod schema;
 mod selection;
+mod shortened;
 mod state;
 mod steps_tab;
 mod text;

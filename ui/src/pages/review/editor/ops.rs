@@ -18,7 +18,7 @@ impl Editing {
             return;
         }
         // All of the message is open: it holds this text too.
-        if !self.drafts.has(id, Writing::Whole) {
+        if !self.is_too_long(id) && !self.drafts.has(id, Writing::Whole) {
             self.drafts.open(id, field.into(), || self.written(id, field.into()));
         }
     }
@@ -28,7 +28,7 @@ impl Editing {
         if self.drafts.has_text_of(id) {
             self.toasts()
                 .info("Save or cancel the text of this turn that is being written, then it can be edited as JSON.");
-        } else if !self.locked.get_untracked() {
+        } else if !self.locked.get_untracked() && !self.is_too_long(id) {
             self.drafts.open(id, Writing::Whole, || self.written(id, Writing::Whole));
         }
     }

@@ -205,7 +205,7 @@ impl Editing {
         }) else {
             return;
         };
-        let request = RevisionRequest { id: self.id.get_value(), revision: None };
+        let request = RevisionRequest { id: self.id.get_value(), revision: None, shorten: true };
         let api = self.api();
         spawn_local(async move {
             let answer = api.review_open(request).await;
@@ -360,6 +360,14 @@ impl Editing {
                     let summary = &mut Arc::make_mut(about).summary;
                     summary.revision = outcome.state.revision;
                     summary.findings = tw_artifact::FindingCount::of(&outcome.state.findings);
+                    if !(outcome.shortened.is_empty() && about.shortened.is_empty()) {
+                        let came = |id: u64| {
+                            outcome.patches.iter().flat_map(|patch| &patch.insert).any(|message| message.id == id)
+                        };
+                        let shortened = &mut Arc::make_mut(about).shortened;
+                        shortened.retain(|it| !came(it.id));
+                        shortened.extend(&outcome.shortened);
+                    }
                 });
                 if !fits {
                     self.fetch();
@@ -541,5 +549,6 @@ fn nothing_of(id: &str) -> ReviewView {
         state: EditState::default(),
         branches: Vec::new(),
         pairs: Vec::new(),
+        shortened: Vec::new(),
     }
 }
