@@ -276,6 +276,8 @@ impl RunModel {
             | EventBody::TrainNews(_)
             | EventBody::TrainPlanProgress(_)
             | EventBody::TrainsChanged
+            | EventBody::EvalProgress(_)
+            | EventBody::EvalsChanged
             | EventBody::TraceChanged { .. } => {}
         }
     }
