@@ -198,7 +198,11 @@ async fn push(open: &Open, hub: &LoopbackHub) -> Result<()> {
     page.see_text("push-line", "/tree/").await?;
     page.picture("dataset", "8b-pushes").await?;
     page.click("version-back").await?;
-    page.see_text("version-row-pushed", &format!("{USER}/errands")).await?;
+    // WebKit's driver takes a text that could be clipped for hidden.
+    page.until(&format!(
+        "document.querySelector('[data-testid=version-row-pushed]')?.textContent === '{USER}/errands'"
+    ))
+    .await?;
     page.picture("dataset", "8c-list").await?;
     let repo = format!("{USER}/errands");
     let files = hub.files(Kind::Dataset, &repo);

@@ -148,6 +148,7 @@ async fn a_view_of_ones_own(open: &Open) -> Result<()> {
     page.see_text("review-count", "2 traces found").await?;
     page.click("head-tokens").await?;
     page.until("document.querySelector('[data-column=tokens]')?.getAttribute('aria-sort') === 'descending'").await?;
+    page.until(&format!("{TITLES}.split(',').length === 2")).await?;
     let by_tokens: String = page.ask(TITLES).await?;
     page.click("save-view").await?;
     page.fill("view-name", "Bulk without gold").await?;

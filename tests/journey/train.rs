@@ -157,7 +157,7 @@ async fn a_person_trains_a_tiny_model_closes_the_window_and_finds_it_finished() 
     write_tiny_model(&model)?;
     let files = write_traces(home.path())?;
     let worker = worker_binary()?.display().to_string();
-    let setup = || WindowSetup::new(home.path()).env("TW_WORKER", worker.as_str());
+    let setup = || WindowSetup::new(home.path()).env("TRACEWRIGHT_WORKER", worker.as_str());
 
     let open = open_window_with(setup()).await?;
     build(&open, &files, &model).await?;

@@ -227,8 +227,12 @@ async fn what_is_trained_is_what_the_model_wrote_by_its_text_and_by_its_ids() {
 
 /// What a server's own template makes of a conversation: ours, written again by hand.
 pub(crate) fn by_hand(body: &Value, end: &str) -> String {
-    let mut text = "<|im_start|>system\nYou are a small model<|im_end|>\n".to_owned();
-    for message in body["messages"].as_array().unwrap() {
+    let messages = body["messages"].as_array().unwrap();
+    let mut text = String::new();
+    if messages[0]["role"] != "system" {
+        text.push_str("<|im_start|>system\nYou are a small model<|im_end|>\n");
+    }
+    for message in messages {
         let role = message["role"].as_str().unwrap();
         let content = message["content"].as_str().unwrap_or_default();
         text.push_str(&format!("<|im_start|>{role}\n{content}{end}\n"));

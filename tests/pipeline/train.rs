@@ -489,6 +489,6 @@ async fn without_the_program_that_trains_it_is_named_and_nothing_else_breaks() {
         serde_json::from_str(&call("train_options", "{}".to_owned()).await.unwrap()).unwrap();
     assert!(options.machine.is_none() && options.problem.unwrap().contains("/nowhere/tw-worker"));
     let error = call("train_plan", serde_json::to_string(&settings).unwrap()).await.unwrap_err();
-    assert!(error.message.contains("tw-worker") && error.hint.contains("TW_WORKER"), "{error}");
+    assert!(error.message.contains("tw-worker") && error.hint.contains("TRACEWRIGHT_WORKER"), "{error}");
     app.shutdown().await;
 }

@@ -95,13 +95,8 @@ fn only_the_root_package_names_tauri() -> Result<()> {
 }
 
 /// The packages that may link candle; of these only the worker is a program.
-const WITH_CANDLE: &[&str] = &[
-    "src-tauri/worker",
-    "src-tauri/foundation/model",
-    "src-tauri/foundation/infer",
-    "src-tauri/pipeline/train",
-    "src-tauri/pipeline/evaluate",
-];
+const WITH_CANDLE: &[&str] =
+    &["src-tauri/worker", "src-tauri/foundation/model", "src-tauri/foundation/infer", "src-tauri/pipeline/train"];
 
 /// Packages that link candle, themselves or through ours that do, and may not.
 fn candle_elsewhere(packages: &[Package]) -> Vec<String> {

@@ -82,7 +82,7 @@ pub struct AppOptions {
     pub workspace: Utf8PathBuf,
     /// A program that runs [`tw_mcp::guard`] when called with `__guard`: this one. `None` starts servers without.
     pub guard_exe: Option<PathBuf>,
-    /// The program that trains; `None` for the one beside this program. `TW_WORKER` goes before both.
+    /// The program that trains; `None` for the one beside this program. `TRACEWRIGHT_WORKER` goes before both.
     pub worker: Option<PathBuf>,
     /// Opens a page in the system browser.
     pub open_url: Arc<dyn Fn(&str) + Send + Sync>,

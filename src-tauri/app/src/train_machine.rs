@@ -11,7 +11,7 @@ use crate::errors::IntoApi;
 use crate::lock;
 
 /// The variable that names another program than the one beside this.
-const VARIABLE: &str = "TW_WORKER";
+const VARIABLE: &str = "TRACEWRIGHT_WORKER";
 
 /// Who a worker said it is, and of which program that is known.
 type Known = (PathBuf, Option<SystemTime>, Identity);

@@ -79,6 +79,8 @@ async fn serve(args: &ModelServe, report: &Report) -> anyhow::Result<()> {
         .spawn()
         .with_context(|| format!("{} cannot be started", program.display()))?;
     let stdout = child.stdout.take().context("the worker has no output")?;
+    // Held here: waiting for a child closes what it still holds.
+    let stdin = child.stdin.take();
     let mut lines = BufReader::new(stdout).lines();
     let Some(line) = lines.next_line().await? else {
         let status = child.wait().await?;
@@ -95,7 +97,7 @@ async fn serve(args: &ModelServe, report: &Report) -> anyhow::Result<()> {
         () = crate::serve::ended() => {}
     }
     // Its stdin ends: it ends by itself, or is ended when this process does.
-    drop(child.stdin.take());
+    drop(stdin);
     drop(tokio::time::timeout(std::time::Duration::from_secs(5), child.wait()).await);
     Ok(())
 }
