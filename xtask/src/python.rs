@@ -46,8 +46,8 @@ pub(crate) fn smollm2(house: &House, python: &Path) -> Result<PathBuf> {
         fs::read_to_string(&requirements).context("tests/parity/smollm2_requirements.txt could not be read")?;
     let folder = house::cache()?.join("smollm2").join(name_of(&wanted));
     let found = || -> Option<PathBuf> {
-        let files = fs::read_dir(&folder).ok()?.filter_map(|file| Some(file.ok()?.path()));
-        files.filter(|path| path.extension().is_some_and(|extension| extension == "whl")).next()
+        let mut files = fs::read_dir(&folder).ok()?.filter_map(|file| Some(file.ok()?.path()));
+        files.find(|path| path.extension().is_some_and(|extension| extension == "whl"))
     };
     if let Some(wheel) = found() {
         return Ok(wheel);

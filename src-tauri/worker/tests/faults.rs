@@ -17,8 +17,8 @@ fn job(steps: u64, change: impl FnOnce(&mut TrainSpec)) -> Place {
 }
 
 fn checkpoints(job: &JobFolder) -> Vec<String> {
-    let entries = fs::read_dir(job.checkpoints()).map(|entries| entries.flatten().collect()).unwrap_or(Vec::new());
-    let mut names: Vec<String> = entries.iter().map(|it| it.file_name().to_string_lossy().into_owned()).collect();
+    let entries = fs::read_dir(job.checkpoints()).into_iter().flatten().flatten();
+    let mut names: Vec<String> = entries.map(|it| it.file_name().to_string_lossy().into_owned()).collect();
     names.sort();
     names
 }
