@@ -53,7 +53,10 @@ async fn words_that_very_many_traces_have_are_shown_before_they_are_counted() {
     let Workspace { store, folder: _folder } = Workspace::new();
     // More rows than are gathered at once, in traces of many messages.
     let said = |n: usize, of: u8| NewMessage {
-        message: Message::user(format!("Please look, {of} {}", if n == 7 && of.is_multiple_of(2) { "even" } else { "" })),
+        message: Message::user(format!(
+            "Please look, {of} {}",
+            if n == 7 && of.is_multiple_of(2) { "even" } else { "" }
+        )),
         step: 0,
         tokens: 1,
     };
